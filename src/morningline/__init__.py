@@ -1,0 +1,1 @@
+"""Daily predictions you can trust, from raw feed to calibrated probability."""
