@@ -1,13 +1,13 @@
 """The errors a user can meet: what was given, what is allowed, what to do next.
 
-    MorninglineError
-    ├── SettingsError      a setting is unknown, malformed or contradicts another
-    ├── WorkspaceError     the folder is not a workspace, or cannot be used as one
-    ├── DatabaseError      the database cannot be reached, started or brought to this version
-    ├── InputError         a file, mapping or argument a user gave cannot be used as it is
-    ├── DataError          the stored facts do not allow what was asked
-    ├── NotFoundError      a name or id that nothing bears
-    └── IntegrityError     something stored is not what it was when it was locked
+MorninglineError
+├── SettingsError      a setting is unknown, malformed or contradicts another
+├── WorkspaceError     the folder is not a workspace, or cannot be used as one
+├── DatabaseError      the database cannot be reached, started or brought to this version
+├── InputError         a file, mapping or argument a user gave cannot be used as it is
+├── DataError          the stored facts do not allow what was asked
+├── NotFoundError      a name or id that nothing bears
+└── IntegrityError     something stored is not what it was when it was locked
 """
 
 

@@ -1,0 +1,50 @@
+"""Samples, baselines, models, scores and honest comparisons: what turns features into probabilities."""
+
+from morningline.training.baselines import MarketPower, market, uniform
+from morningline.training.boosting import DEFAULT_PARAMETERS, SoftmaxBooster
+from morningline.training.comparison import (
+    MINIMUM_DAYS,
+    ClusteredInterval,
+    Comparison,
+    Verdict,
+    clustered_interval,
+    compare_r2,
+    decide,
+)
+from morningline.training.conditional_logit import ConditionalLogit
+from morningline.training.grouped import group_log_softmax, group_maxima, group_softmax, group_sums, spread
+from morningline.training.metrics import ReliabilityBin, Scores, reliability, score, winner_losses
+from morningline.training.pool import LogPool
+from morningline.training.sample import Sample
+from morningline.training.splits import EventMasks, PeriodSplit, SampleParts
+
+__all__ = [
+    "DEFAULT_PARAMETERS",
+    "MINIMUM_DAYS",
+    "ClusteredInterval",
+    "Comparison",
+    "ConditionalLogit",
+    "EventMasks",
+    "LogPool",
+    "MarketPower",
+    "PeriodSplit",
+    "ReliabilityBin",
+    "Sample",
+    "SampleParts",
+    "Scores",
+    "SoftmaxBooster",
+    "Verdict",
+    "clustered_interval",
+    "compare_r2",
+    "decide",
+    "group_log_softmax",
+    "group_maxima",
+    "group_softmax",
+    "group_sums",
+    "market",
+    "reliability",
+    "score",
+    "spread",
+    "uniform",
+    "winner_losses",
+]

@@ -1,0 +1,54 @@
+"""What a domain brings: tables, notations, mappings, checks, features and the task. Found by entry point.
+
+A third party's domain is an object of this class under the entry-point group `morningline.domains`; the racing
+domain comes through the same door.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
+
+    import polars as pl
+
+    from morningline.facts.table import Catalog
+    from morningline.features.feature_set import FeatureSet
+    from morningline.predictions.task import Task
+    from morningline.sources.assembling import Rejection
+    from morningline.sources.convert import Converter
+    from morningline.sources.report import Finding
+
+
+@dataclass(frozen=True, kw_only=True)
+class Domain:
+    """A domain plug-in.
+
+    Args:
+        name: The word users say, as in a mapping's `domain`.
+        event_noun: What one event is called.
+        entrant_noun: What takes part in an event.
+        catalog: Its tables, parents before children.
+        migrations: Folder with `versions/` and `sql/`.
+        mappings: Folder of the mappings that ship with it.
+        converters: Its notations, by the name a mapping uses.
+        reject: Rows that no event can have.
+        findings: What a modeller should know of accepted rows.
+        feature_set: Its features.
+        task: What it predicts.
+    """
+
+    name: str
+    event_noun: str
+    entrant_noun: str
+    catalog: Catalog
+    migrations: Path
+    mappings: Path
+    converters: Mapping[str, Converter]
+    reject: Callable[[Mapping[str, pl.DataFrame]], Sequence[Rejection]]
+    findings: Callable[[Mapping[str, pl.DataFrame], Mapping[str, Any]], list[Finding]]
+    feature_set: FeatureSet
+    task: Task

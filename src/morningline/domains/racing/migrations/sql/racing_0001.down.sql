@@ -1,0 +1,16 @@
+DROP TABLE ra_dividends;
+DROP TABLE ra_odds;
+DROP TABLE ra_race_results;
+DROP TABLE ra_results;
+DROP TABLE ra_runners;
+DROP TABLE ra_races;
+DROP TABLE ra_mst_owners;
+DROP TABLE ra_mst_trainers;
+DROP TABLE ra_mst_jockeys;
+DROP TABLE ra_mst_horses;
+DROP TABLE ra_mst_damsires;
+DROP TABLE ra_mst_dams;
+DROP TABLE ra_mst_sires;
+DROP TABLE ra_mst_courses;
+DROP TABLE ra_mst_bookmakers;
+DROP TABLE ra_mst_regions;

@@ -1,0 +1,401 @@
+CREATE TABLE ra_mst_regions (
+    id text NOT NULL,
+    name text,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_mst_regions_pkey PRIMARY KEY (id),
+    CONSTRAINT ra_mst_regions_id_check CHECK (length(id) <= 200),
+    CONSTRAINT ra_mst_regions_name_check CHECK (length(name) <= 200)
+);
+COMMENT ON TABLE ra_mst_regions IS 'One row is a racing jurisdiction.';
+COMMENT ON COLUMN ra_mst_regions.id IS 'The source''s own id, or one made from its columns.';
+COMMENT ON COLUMN ra_mst_regions.name IS 'Its name, as last known.';
+COMMENT ON COLUMN ra_mst_regions.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_mst_regions.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_mst_bookmakers (
+    id text NOT NULL,
+    name text,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_mst_bookmakers_pkey PRIMARY KEY (id),
+    CONSTRAINT ra_mst_bookmakers_id_check CHECK (length(id) <= 200),
+    CONSTRAINT ra_mst_bookmakers_name_check CHECK (length(name) <= 200)
+);
+COMMENT ON TABLE ra_mst_bookmakers IS 'One row is a bookmaker, pool or exchange.';
+COMMENT ON COLUMN ra_mst_bookmakers.id IS 'The source''s own id, or one made from its columns.';
+COMMENT ON COLUMN ra_mst_bookmakers.name IS 'Its name, as last known.';
+COMMENT ON COLUMN ra_mst_bookmakers.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_mst_bookmakers.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_mst_courses (
+    id text NOT NULL,
+    name text,
+    region_id text,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_mst_courses_pkey PRIMARY KEY (id),
+    CONSTRAINT ra_mst_courses_id_check CHECK (length(id) <= 200),
+    CONSTRAINT ra_mst_courses_name_check CHECK (length(name) <= 200),
+    CONSTRAINT ra_mst_courses_region_id_check CHECK (length(region_id) <= 200),
+    CONSTRAINT ra_mst_courses_region_id_fkey FOREIGN KEY (region_id) REFERENCES ra_mst_regions
+);
+COMMENT ON TABLE ra_mst_courses IS 'One row is a racecourse.';
+COMMENT ON COLUMN ra_mst_courses.id IS 'The source''s own id, or one made from its columns.';
+COMMENT ON COLUMN ra_mst_courses.name IS 'Its name, as last known.';
+COMMENT ON COLUMN ra_mst_courses.region_id IS 'Where it lies.';
+COMMENT ON COLUMN ra_mst_courses.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_mst_courses.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_mst_sires (
+    id text NOT NULL,
+    name text,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_mst_sires_pkey PRIMARY KEY (id),
+    CONSTRAINT ra_mst_sires_id_check CHECK (length(id) <= 200),
+    CONSTRAINT ra_mst_sires_name_check CHECK (length(name) <= 200)
+);
+COMMENT ON TABLE ra_mst_sires IS 'One row is a sire.';
+COMMENT ON COLUMN ra_mst_sires.id IS 'The source''s own id, or one made from its columns.';
+COMMENT ON COLUMN ra_mst_sires.name IS 'Its name, as last known.';
+COMMENT ON COLUMN ra_mst_sires.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_mst_sires.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_mst_dams (
+    id text NOT NULL,
+    name text,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_mst_dams_pkey PRIMARY KEY (id),
+    CONSTRAINT ra_mst_dams_id_check CHECK (length(id) <= 200),
+    CONSTRAINT ra_mst_dams_name_check CHECK (length(name) <= 200)
+);
+COMMENT ON TABLE ra_mst_dams IS 'One row is a dam.';
+COMMENT ON COLUMN ra_mst_dams.id IS 'The source''s own id, or one made from its columns.';
+COMMENT ON COLUMN ra_mst_dams.name IS 'Its name, as last known.';
+COMMENT ON COLUMN ra_mst_dams.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_mst_dams.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_mst_damsires (
+    id text NOT NULL,
+    name text,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_mst_damsires_pkey PRIMARY KEY (id),
+    CONSTRAINT ra_mst_damsires_id_check CHECK (length(id) <= 200),
+    CONSTRAINT ra_mst_damsires_name_check CHECK (length(name) <= 200)
+);
+COMMENT ON TABLE ra_mst_damsires IS 'One row is a dam''s sire.';
+COMMENT ON COLUMN ra_mst_damsires.id IS 'The source''s own id, or one made from its columns.';
+COMMENT ON COLUMN ra_mst_damsires.name IS 'Its name, as last known.';
+COMMENT ON COLUMN ra_mst_damsires.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_mst_damsires.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_mst_horses (
+    id text NOT NULL,
+    name text,
+    sex text,
+    foaled date,
+    region_id text,
+    sire_id text,
+    dam_id text,
+    damsire_id text,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_mst_horses_pkey PRIMARY KEY (id),
+    CONSTRAINT ra_mst_horses_id_check CHECK (length(id) <= 200),
+    CONSTRAINT ra_mst_horses_name_check CHECK (length(name) <= 200),
+    CONSTRAINT ra_mst_horses_sex_check CHECK (sex IN ('C', 'F', 'G', 'M', 'H', 'R')),
+    CONSTRAINT ra_mst_horses_region_id_check CHECK (length(region_id) <= 200),
+    CONSTRAINT ra_mst_horses_sire_id_check CHECK (length(sire_id) <= 200),
+    CONSTRAINT ra_mst_horses_dam_id_check CHECK (length(dam_id) <= 200),
+    CONSTRAINT ra_mst_horses_damsire_id_check CHECK (length(damsire_id) <= 200),
+    CONSTRAINT ra_mst_horses_region_id_fkey FOREIGN KEY (region_id) REFERENCES ra_mst_regions,
+    CONSTRAINT ra_mst_horses_sire_id_fkey FOREIGN KEY (sire_id) REFERENCES ra_mst_sires,
+    CONSTRAINT ra_mst_horses_dam_id_fkey FOREIGN KEY (dam_id) REFERENCES ra_mst_dams,
+    CONSTRAINT ra_mst_horses_damsire_id_fkey FOREIGN KEY (damsire_id) REFERENCES ra_mst_damsires
+);
+COMMENT ON TABLE ra_mst_horses IS 'One row is a horse.';
+COMMENT ON COLUMN ra_mst_horses.id IS 'The source''s own id, or one made from its columns.';
+COMMENT ON COLUMN ra_mst_horses.name IS 'Its name, as last known.';
+COMMENT ON COLUMN ra_mst_horses.sex IS 'C colt, F filly, G gelding, H horse, M mare, R rig.';
+COMMENT ON COLUMN ra_mst_horses.foaled IS 'Date of foaling.';
+COMMENT ON COLUMN ra_mst_horses.region_id IS 'Where it was bred.';
+COMMENT ON COLUMN ra_mst_horses.sire_id IS 'Its sire.';
+COMMENT ON COLUMN ra_mst_horses.dam_id IS 'Its dam.';
+COMMENT ON COLUMN ra_mst_horses.damsire_id IS 'Its dam''s sire.';
+COMMENT ON COLUMN ra_mst_horses.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_mst_horses.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_mst_jockeys (
+    id text NOT NULL,
+    name text,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_mst_jockeys_pkey PRIMARY KEY (id),
+    CONSTRAINT ra_mst_jockeys_id_check CHECK (length(id) <= 200),
+    CONSTRAINT ra_mst_jockeys_name_check CHECK (length(name) <= 200)
+);
+COMMENT ON TABLE ra_mst_jockeys IS 'One row is a jockey.';
+COMMENT ON COLUMN ra_mst_jockeys.id IS 'The source''s own id, or one made from its columns.';
+COMMENT ON COLUMN ra_mst_jockeys.name IS 'Its name, as last known.';
+COMMENT ON COLUMN ra_mst_jockeys.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_mst_jockeys.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_mst_trainers (
+    id text NOT NULL,
+    name text,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_mst_trainers_pkey PRIMARY KEY (id),
+    CONSTRAINT ra_mst_trainers_id_check CHECK (length(id) <= 200),
+    CONSTRAINT ra_mst_trainers_name_check CHECK (length(name) <= 200)
+);
+COMMENT ON TABLE ra_mst_trainers IS 'One row is a trainer.';
+COMMENT ON COLUMN ra_mst_trainers.id IS 'The source''s own id, or one made from its columns.';
+COMMENT ON COLUMN ra_mst_trainers.name IS 'Its name, as last known.';
+COMMENT ON COLUMN ra_mst_trainers.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_mst_trainers.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_mst_owners (
+    id text NOT NULL,
+    name text,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_mst_owners_pkey PRIMARY KEY (id),
+    CONSTRAINT ra_mst_owners_id_check CHECK (length(id) <= 200),
+    CONSTRAINT ra_mst_owners_name_check CHECK (length(name) <= 200)
+);
+COMMENT ON TABLE ra_mst_owners IS 'One row is an owner.';
+COMMENT ON COLUMN ra_mst_owners.id IS 'The source''s own id, or one made from its columns.';
+COMMENT ON COLUMN ra_mst_owners.name IS 'Its name, as last known.';
+COMMENT ON COLUMN ra_mst_owners.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_mst_owners.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_races (
+    id text NOT NULL,
+    date date NOT NULL,
+    off_at timestamptz,
+    time_zone text NOT NULL,
+    course_id text NOT NULL,
+    race_number smallint,
+    season_index integer,
+    name text,
+    type text,
+    race_class text,
+    rating_band text,
+    rating_low smallint,
+    rating_high smallint,
+    age_band text,
+    distance_m double precision,
+    surface text,
+    rail text,
+    going text,
+    prize double precision,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_races_pkey PRIMARY KEY (id),
+    CONSTRAINT ra_races_id_check CHECK (length(id) <= 200),
+    CONSTRAINT ra_races_time_zone_check CHECK (length(time_zone) <= 200),
+    CONSTRAINT ra_races_course_id_check CHECK (length(course_id) <= 200),
+    CONSTRAINT ra_races_race_number_check CHECK (race_number >= 1 AND race_number <= 99),
+    CONSTRAINT ra_races_season_index_check CHECK (season_index >= 1),
+    CONSTRAINT ra_races_name_check CHECK (length(name) <= 400),
+    CONSTRAINT ra_races_type_check CHECK (type IN ('flat', 'hurdle', 'chase', 'nh_flat')),
+    CONSTRAINT ra_races_race_class_check CHECK (length(race_class) <= 40),
+    CONSTRAINT ra_races_rating_band_check CHECK (length(rating_band) <= 40),
+    CONSTRAINT ra_races_rating_low_check CHECK (rating_low >= 0 AND rating_low <= 200),
+    CONSTRAINT ra_races_rating_high_check CHECK (rating_high >= 0 AND rating_high <= 200),
+    CONSTRAINT ra_races_age_band_check CHECK (length(age_band) <= 40),
+    CONSTRAINT ra_races_distance_m_check CHECK (distance_m >= 200 AND distance_m <= 12000),
+    CONSTRAINT ra_races_surface_check CHECK (surface IN ('turf', 'all_weather', 'dirt')),
+    CONSTRAINT ra_races_rail_check CHECK (length(rail) <= 80),
+    CONSTRAINT ra_races_going_check CHECK (going IN ('hard', 'firm', 'good_to_firm', 'good', 'good_to_yielding', 'good_to_soft', 'yielding', 'yielding_to_soft', 'soft', 'very_soft', 'soft_to_heavy', 'heavy', 'holding', 'fast', 'wet_fast', 'standard_to_fast', 'standard', 'standard_to_slow', 'slow', 'wet_slow', 'muddy', 'sloppy')),
+    CONSTRAINT ra_races_prize_check CHECK (prize >= 0),
+    CONSTRAINT ra_races_course_id_fkey FOREIGN KEY (course_id) REFERENCES ra_mst_courses
+);
+CREATE INDEX ra_races_clocks_idx ON ra_races USING brin (event_at, known_at);
+CREATE INDEX ra_races_date_idx ON ra_races (date);
+COMMENT ON TABLE ra_races IS 'One row is a race, as its card says.';
+COMMENT ON COLUMN ra_races.id IS 'The source''s own id, or one made from its columns.';
+COMMENT ON COLUMN ra_races.date IS 'Local day of the race.';
+COMMENT ON COLUMN ra_races.off_at IS 'Scheduled off (UTC); null where the source gives only the day.';
+COMMENT ON COLUMN ra_races.time_zone IS 'IANA time zone of the local day.';
+COMMENT ON COLUMN ra_races.course_id IS 'Where it is run.';
+COMMENT ON COLUMN ra_races.race_number IS 'Number of the race at its meeting.';
+COMMENT ON COLUMN ra_races.season_index IS 'Serial number in the season; gaps show missing races.';
+COMMENT ON COLUMN ra_races.name IS 'Name of the race.';
+COMMENT ON COLUMN ra_races.type IS 'Flat or over jumps.';
+COMMENT ON COLUMN ra_races.race_class IS 'Class as the authority names it (1 is best).';
+COMMENT ON COLUMN ra_races.rating_band IS 'Ratings admitted, as written.';
+COMMENT ON COLUMN ra_races.rating_low IS 'Lowest rating admitted.';
+COMMENT ON COLUMN ra_races.rating_high IS 'Highest rating admitted.';
+COMMENT ON COLUMN ra_races.age_band IS 'Ages admitted, as written.';
+COMMENT ON COLUMN ra_races.distance_m IS 'Distance in metres.';
+COMMENT ON COLUMN ra_races.surface IS 'What is run on.';
+COMMENT ON COLUMN ra_races.rail IS 'Position of the running rail.';
+COMMENT ON COLUMN ra_races.going IS 'Going as declared before the race.';
+COMMENT ON COLUMN ra_races.prize IS 'Prize to the winner, in the course''s currency.';
+COMMENT ON COLUMN ra_races.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_races.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_runners (
+    race_id text NOT NULL,
+    horse_id text NOT NULL,
+    date date NOT NULL,
+    number smallint,
+    draw smallint,
+    jockey_id text,
+    trainer_id text,
+    owner_id text,
+    age smallint,
+    weight_lbs double precision,
+    claim_lbs double precision,
+    body_weight_lbs double precision,
+    rating smallint,
+    headgear text,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_runners_pkey PRIMARY KEY (race_id, horse_id, date),
+    CONSTRAINT ra_runners_race_id_check CHECK (length(race_id) <= 200),
+    CONSTRAINT ra_runners_horse_id_check CHECK (length(horse_id) <= 200),
+    CONSTRAINT ra_runners_number_check CHECK (number >= 1 AND number <= 999),
+    CONSTRAINT ra_runners_draw_check CHECK (draw >= 1 AND draw <= 99),
+    CONSTRAINT ra_runners_jockey_id_check CHECK (length(jockey_id) <= 200),
+    CONSTRAINT ra_runners_trainer_id_check CHECK (length(trainer_id) <= 200),
+    CONSTRAINT ra_runners_owner_id_check CHECK (length(owner_id) <= 200),
+    CONSTRAINT ra_runners_age_check CHECK (age >= 1 AND age <= 40),
+    CONSTRAINT ra_runners_weight_lbs_check CHECK (weight_lbs >= 60 AND weight_lbs <= 220),
+    CONSTRAINT ra_runners_claim_lbs_check CHECK (claim_lbs >= 0 AND claim_lbs <= 20),
+    CONSTRAINT ra_runners_body_weight_lbs_check CHECK (body_weight_lbs >= 400 AND body_weight_lbs <= 1800),
+    CONSTRAINT ra_runners_rating_check CHECK (rating >= 0 AND rating <= 200),
+    CONSTRAINT ra_runners_headgear_check CHECK (length(headgear) <= 40),
+    CONSTRAINT ra_runners_race_id_fkey FOREIGN KEY (race_id) REFERENCES ra_races,
+    CONSTRAINT ra_runners_horse_id_fkey FOREIGN KEY (horse_id) REFERENCES ra_mst_horses,
+    CONSTRAINT ra_runners_jockey_id_fkey FOREIGN KEY (jockey_id) REFERENCES ra_mst_jockeys,
+    CONSTRAINT ra_runners_trainer_id_fkey FOREIGN KEY (trainer_id) REFERENCES ra_mst_trainers,
+    CONSTRAINT ra_runners_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES ra_mst_owners
+) PARTITION BY RANGE (date);
+CREATE INDEX ra_runners_clocks_idx ON ra_runners USING brin (event_at, known_at);
+CREATE INDEX ra_runners_horse_id_idx ON ra_runners (horse_id);
+COMMENT ON TABLE ra_runners IS 'One row is a horse in a race, as the card says.';
+COMMENT ON COLUMN ra_runners.race_id IS 'The race.';
+COMMENT ON COLUMN ra_runners.horse_id IS 'The horse.';
+COMMENT ON COLUMN ra_runners.date IS 'Local day of the race.';
+COMMENT ON COLUMN ra_runners.number IS 'Saddlecloth number.';
+COMMENT ON COLUMN ra_runners.draw IS 'Stall; null over jumps.';
+COMMENT ON COLUMN ra_runners.jockey_id IS 'Who was declared to ride.';
+COMMENT ON COLUMN ra_runners.trainer_id IS 'Who trains it.';
+COMMENT ON COLUMN ra_runners.owner_id IS 'Who owns it.';
+COMMENT ON COLUMN ra_runners.age IS 'Age in years.';
+COMMENT ON COLUMN ra_runners.weight_lbs IS 'Weight to be carried, in pounds.';
+COMMENT ON COLUMN ra_runners.claim_lbs IS 'Jockey''s allowance, in pounds.';
+COMMENT ON COLUMN ra_runners.body_weight_lbs IS 'Declared weight of the horse, in pounds.';
+COMMENT ON COLUMN ra_runners.rating IS 'Official rating before the race.';
+COMMENT ON COLUMN ra_runners.headgear IS 'Headgear and equipment, as coded by the source.';
+COMMENT ON COLUMN ra_runners.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_runners.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_results (
+    race_id text NOT NULL,
+    horse_id text NOT NULL,
+    date date NOT NULL,
+    outcome text NOT NULL,
+    position smallint,
+    beaten_lengths double precision,
+    finish_seconds double precision,
+    running_positions smallint[],
+    performance_rating double precision,
+    speed_rating double precision,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_results_pkey PRIMARY KEY (race_id, horse_id, date),
+    CONSTRAINT ra_results_race_id_check CHECK (length(race_id) <= 200),
+    CONSTRAINT ra_results_horse_id_check CHECK (length(horse_id) <= 200),
+    CONSTRAINT ra_results_outcome_check CHECK (outcome IN ('FIN', 'PU', 'F', 'UR', 'BD', 'RR', 'RO', 'SU', 'CO', 'REF', 'LFT', 'DNF', 'TNP', 'DSQ', 'NR', 'VOID')),
+    CONSTRAINT ra_results_position_check CHECK (position >= 1 AND position <= 100),
+    CONSTRAINT ra_results_beaten_lengths_check CHECK (beaten_lengths >= 0 AND beaten_lengths <= 1000),
+    CONSTRAINT ra_results_finish_seconds_check CHECK (finish_seconds >= 10 AND finish_seconds <= 2000),
+    CONSTRAINT ra_results_performance_rating_check CHECK (performance_rating >= -100 AND performance_rating <= 300),
+    CONSTRAINT ra_results_speed_rating_check CHECK (speed_rating >= -100 AND speed_rating <= 300),
+    CONSTRAINT ra_results_finisher_has_position CHECK ((outcome = 'FIN') = (position IS NOT NULL)),
+    CONSTRAINT ra_results_race_id_fkey FOREIGN KEY (race_id) REFERENCES ra_races
+) PARTITION BY RANGE (date);
+CREATE INDEX ra_results_clocks_idx ON ra_results USING brin (event_at, known_at);
+COMMENT ON TABLE ra_results IS 'One row is what came of a runner.';
+COMMENT ON COLUMN ra_results.race_id IS 'The race.';
+COMMENT ON COLUMN ra_results.horse_id IS 'The horse.';
+COMMENT ON COLUMN ra_results.date IS 'Local day of the race.';
+COMMENT ON COLUMN ra_results.outcome IS 'FIN finished, else why it did not: PU, F, UR, BD, RR, DSQ, NR, VOID...';
+COMMENT ON COLUMN ra_results.position IS 'Official placing; shared in a dead heat.';
+COMMENT ON COLUMN ra_results.beaten_lengths IS 'Lengths behind the winner.';
+COMMENT ON COLUMN ra_results.finish_seconds IS 'Finishing time in seconds.';
+COMMENT ON COLUMN ra_results.running_positions IS 'Position at each call, first to last.';
+COMMENT ON COLUMN ra_results.performance_rating IS 'Rating given to this run after it.';
+COMMENT ON COLUMN ra_results.speed_rating IS 'Speed figure given to this run after it.';
+COMMENT ON COLUMN ra_results.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_results.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_race_results (
+    race_id text NOT NULL,
+    date date NOT NULL,
+    official_going text,
+    winning_seconds double precision,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_race_results_pkey PRIMARY KEY (race_id),
+    CONSTRAINT ra_race_results_race_id_check CHECK (length(race_id) <= 200),
+    CONSTRAINT ra_race_results_official_going_check CHECK (official_going IN ('hard', 'firm', 'good_to_firm', 'good', 'good_to_yielding', 'good_to_soft', 'yielding', 'yielding_to_soft', 'soft', 'very_soft', 'soft_to_heavy', 'heavy', 'holding', 'fast', 'wet_fast', 'standard_to_fast', 'standard', 'standard_to_slow', 'slow', 'wet_slow', 'muddy', 'sloppy')),
+    CONSTRAINT ra_race_results_winning_seconds_check CHECK (winning_seconds >= 10 AND winning_seconds <= 2000),
+    CONSTRAINT ra_race_results_race_id_fkey FOREIGN KEY (race_id) REFERENCES ra_races
+);
+CREATE INDEX ra_race_results_clocks_idx ON ra_race_results USING brin (event_at, known_at);
+COMMENT ON TABLE ra_race_results IS 'One row is what was said of a race after it.';
+COMMENT ON COLUMN ra_race_results.race_id IS 'The race.';
+COMMENT ON COLUMN ra_race_results.date IS 'Local day of the race.';
+COMMENT ON COLUMN ra_race_results.official_going IS 'Going as returned after racing.';
+COMMENT ON COLUMN ra_race_results.winning_seconds IS 'Winning time in seconds.';
+COMMENT ON COLUMN ra_race_results.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_race_results.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_odds (
+    race_id text NOT NULL,
+    horse_id text NOT NULL,
+    date date NOT NULL,
+    bookmaker_id text NOT NULL,
+    price_kind text NOT NULL,
+    decimal_odds double precision NOT NULL,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_odds_pkey PRIMARY KEY (race_id, horse_id, date, bookmaker_id, price_kind, event_at),
+    CONSTRAINT ra_odds_race_id_check CHECK (length(race_id) <= 200),
+    CONSTRAINT ra_odds_horse_id_check CHECK (length(horse_id) <= 200),
+    CONSTRAINT ra_odds_bookmaker_id_check CHECK (length(bookmaker_id) <= 200),
+    CONSTRAINT ra_odds_price_kind_check CHECK (price_kind IN ('bookmaker', 'final_tote', 'sp', 'exchange_sp', 'exchange', 'morning_line')),
+    CONSTRAINT ra_odds_decimal_odds_check CHECK (decimal_odds >= 1 AND decimal_odds <= 100000),
+    CONSTRAINT ra_odds_race_id_fkey FOREIGN KEY (race_id) REFERENCES ra_races,
+    CONSTRAINT ra_odds_bookmaker_id_fkey FOREIGN KEY (bookmaker_id) REFERENCES ra_mst_bookmakers
+) PARTITION BY RANGE (date);
+CREATE INDEX ra_odds_clocks_idx ON ra_odds USING brin (event_at, known_at);
+CREATE TRIGGER ra_odds_append_only BEFORE UPDATE OR DELETE ON ra_odds
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+COMMENT ON TABLE ra_odds IS 'One row is a price at an instant.';
+COMMENT ON COLUMN ra_odds.race_id IS 'The race.';
+COMMENT ON COLUMN ra_odds.horse_id IS 'The horse.';
+COMMENT ON COLUMN ra_odds.date IS 'Local day of the race.';
+COMMENT ON COLUMN ra_odds.bookmaker_id IS 'Who quoted it.';
+COMMENT ON COLUMN ra_odds.price_kind IS 'What kind of price it is.';
+COMMENT ON COLUMN ra_odds.decimal_odds IS 'Return for one unit staked, stake included.';
+COMMENT ON COLUMN ra_odds.event_at IS 'When the price was valid (UTC).';
+COMMENT ON COLUMN ra_odds.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_dividends (
+    race_id text NOT NULL,
+    date date NOT NULL,
+    pool text NOT NULL,
+    combination text NOT NULL,
+    dividend double precision NOT NULL,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_dividends_pkey PRIMARY KEY (race_id, date, pool, combination),
+    CONSTRAINT ra_dividends_race_id_check CHECK (length(race_id) <= 200),
+    CONSTRAINT ra_dividends_pool_check CHECK (pool IN ('win', 'place', 'show', 'quinella', 'quinella_place', 'forecast', 'exacta', 'tierce', 'trio', 'trifecta', 'tricast', 'first_four', 'quartet', 'superfecta', 'composite_win', 'double', 'treble', 'double_trio', 'triple_trio', 'six_up', 'placepot', 'jackpot')),
+    CONSTRAINT ra_dividends_combination_check CHECK (length(combination) <= 80),
+    CONSTRAINT ra_dividends_dividend_check CHECK (dividend >= 0),
+    CONSTRAINT ra_dividends_race_id_fkey FOREIGN KEY (race_id) REFERENCES ra_races
+) PARTITION BY RANGE (date);
+CREATE INDEX ra_dividends_clocks_idx ON ra_dividends USING brin (event_at, known_at);
+COMMENT ON TABLE ra_dividends IS 'One row is what a pool paid for a combination.';
+COMMENT ON COLUMN ra_dividends.race_id IS 'The race.';
+COMMENT ON COLUMN ra_dividends.date IS 'Local day of the race.';
+COMMENT ON COLUMN ra_dividends.pool IS 'Which pool.';
+COMMENT ON COLUMN ra_dividends.combination IS 'Saddlecloth numbers that won it.';
+COMMENT ON COLUMN ra_dividends.dividend IS 'Return for one unit staked, in the course''s currency.';
+COMMENT ON COLUMN ra_dividends.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_dividends.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';

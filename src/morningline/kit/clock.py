@@ -1,0 +1,109 @@
+"""The clock: now as a UTC instant, and where a local calendar day begins and ends."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TYPE_CHECKING
+
+from morningline.kit.errors import InputError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    import polars as pl
+
+ONE_DAY = timedelta(days=1)
+
+
+def utc_now() -> datetime:
+    """Return the present instant, aware and in UTC."""
+    return datetime.now(UTC)
+
+
+def start_of_local_day(day: date, zone: str) -> datetime:
+    """Find the first instant whose local date is `day` or later.
+
+    Where clocks jump over midnight the day starts at the jump; where midnight happens twice, at the first; a
+    day that a zone skipped altogether (Apia, 30 December 2011) starts where the next one does.
+
+    Args:
+        day: The local calendar day.
+        zone: IANA name of the time zone, such as `Europe/London`.
+
+    Returns:
+        An aware UTC instant.
+
+    Raises:
+        InputError: `zone` is not the name of a time zone.
+
+    Example:
+        >>> start_of_local_day(date(2024, 7, 1), "Europe/London").isoformat()
+        '2024-06-30T23:00:00+00:00'
+    """
+    return _start(day, _zone(zone))
+
+
+def local_day_bounds(days: pl.Series, zone: str) -> pl.DataFrame:
+    """Give each distinct local day its first instant and the first instant of the day after.
+
+    Args:
+        days: Local calendar days (dtype Date); nulls are ignored.
+        zone: IANA name of the time zone.
+
+    Returns:
+        A row a distinct day, in order: `day` (Date), `starts_at` and `ends_at` (UTC, microseconds). A moment
+        is within the day when `starts_at <= moment < ends_at`.
+
+    Raises:
+        InputError: `zone` is not the name of a time zone, or `days` does not hold dates.
+    """
+    import polars as pl
+
+    if days.dtype != pl.Date:
+        raise InputError(
+            f"Local days were given as {days.dtype}.",
+            allowed="a series of dates",
+            do="Cast the column to pl.Date.",
+        )
+    known = _zone(zone)
+    distinct: list[date] = days.drop_nulls().unique().sort().to_list()
+    instant = pl.Datetime("us", "UTC")
+    return pl.DataFrame(
+        {
+            "day": distinct,
+            "starts_at": [_start(day, known) for day in distinct],
+            "ends_at": [_start(day + ONE_DAY, known) for day in distinct],
+        },
+        schema={"day": pl.Date, "starts_at": instant, "ends_at": instant},
+    )
+
+
+def _zone(name: str) -> ZoneInfo:
+    from zoneinfo import ZoneInfo
+
+    try:
+        return ZoneInfo(name)
+    # A folder of the zone database ("Europe") is an OSError, a path that climbs out of it a ValueError.
+    except (KeyError, ValueError, OSError) as error:
+        raise InputError(
+            f"{name!r} is not a time zone.",
+            allowed="IANA names such as Europe/London or UTC",
+            do="Look the name up in the IANA time zone list; abbreviations such as BST are not names.",
+        ) from error
+
+
+def _start(day: date, zone: ZoneInfo) -> datetime:
+    midnight = datetime.combine(day, time(), tzinfo=zone)
+    later = midnight.astimezone(UTC)
+    if later.astimezone(zone).replace(tzinfo=None) == midnight.replace(tzinfo=None):
+        return later
+    # Midnight lies in a gap: PEP 495 gives the offset before the jump to fold 0, the one after it to fold 1,
+    # so the jump is between the two readings, and the local clock only moves forward there.
+    earlier = midnight.replace(fold=1).astimezone(UTC)
+    while later - earlier > timedelta(seconds=1):
+        middle = earlier + timedelta(seconds=(later - earlier) // timedelta(seconds=2))
+        if middle.astimezone(zone).date() >= day:
+            later = middle
+        else:
+            earlier = middle
+    return earlier if earlier.astimezone(zone).date() >= day else later

@@ -1,0 +1,169 @@
+"""The import of a folder: read, shape, clock, check, and load in one transaction, losing nothing silently."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Protocol
+
+import msgspec
+import polars as pl
+
+from morningline.facts.store import LoadCount, load
+from morningline.kit.clock import utc_now
+from morningline.kit.errors import InputError
+from morningline.sources.assembling import Assembly, assemble
+from morningline.sources.convert import CONVERTERS
+from morningline.sources.quarantine import quarantine_rows, turned_away
+from morningline.sources.reading import Source, read_sources
+from morningline.sources.records import RECORDS
+from morningline.sources.report import FileCount, ImportReport, TableCount
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping as Map, Sequence
+    from pathlib import Path
+
+    import psycopg
+
+    from morningline.facts.table import Catalog
+    from morningline.kit.database import Database
+    from morningline.sources.assembling import Rejection
+    from morningline.sources.convert import Converter
+    from morningline.sources.mapping import Mapping
+    from morningline.sources.report import Finding
+
+IMPORT_LOCK = 7_201_300
+"""Key of the advisory lock that lets one import at a time write facts."""
+
+Progress = Callable[[str, float], None] if TYPE_CHECKING else object
+"""Called with what is being done and the share of the import that is done, 0 to 1."""
+
+
+class ImportRules(Protocol):
+    """What a domain adds to the import of its files."""
+
+    @property
+    def catalog(self) -> Catalog:
+        """Its tables."""
+
+    @property
+    def converters(self) -> Map[str, Converter]:
+        """Its notations, by the name a mapping uses."""
+
+    def reject(self, frames: Map[str, pl.DataFrame]) -> Sequence[Rejection]:
+        """Rows that no event of this domain can have."""
+
+    def findings(self, frames: Map[str, pl.DataFrame], checks: Map[str, Any]) -> list[Finding]:
+        """What a modeller should know of the rows that were accepted."""
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    counts: dict[str, LoadCount]
+    report: ImportReport
+
+
+def import_files(mapping: Mapping, folder: Path, rules: ImportRules, database: Database, progress: Progress) -> ImportReport:
+    """Bring the files of a folder into the facts.
+
+    Everything is read, checked and loaded before anything is committed: after a failure, a refusal or a kill
+    the database is as it was. Importing the same files again changes nothing.
+
+    Args:
+        mapping: How the files are to be read.
+        folder: Where they are.
+        rules: The domain's tables, notations and checks.
+        database: Where the facts live.
+        progress: Told what is being done and how far it is.
+
+    Raises:
+        InputError: The mapping does not fit the files or the tables; nothing was written.
+    """
+    started_at, started = utc_now(), time.perf_counter()
+    for target in mapping.tables:
+        if target.to not in rules.catalog.names:
+            raise InputError(
+                f"The mapping writes to {target.to!r}, which is no table of {mapping.domain}.", allowed=", ".join(rules.catalog.names)
+            )
+    sources = read_sources(mapping, folder, lambda name: progress(f"Reading {name}", 0.05))
+    with database.connect() as connection:
+        connection.execute(b"SELECT pg_advisory_xact_lock(%d)" % IMPORT_LOCK)
+        progress("Reading rows as facts", 0.15)
+        assembly = assemble(mapping, sources, rules.catalog, {**CONVERTERS, **rules.converters}, rules.reject, connection)
+        counts = _load(connection, rules.catalog, assembly, progress)
+        progress("Checking what was accepted", 0.95)
+        findings = rules.findings(assembly.frames, mapping.checks)
+        report = _report(mapping, folder, sources, assembly, counts, findings, time.perf_counter() - started)
+        _keep_books(connection, report, mapping, sources, assembly, started_at)
+    progress("Done", 1.0)
+    return report
+
+
+def _load(connection: psycopg.Connection[Any], catalog: Catalog, assembly: Assembly, progress: Progress) -> dict[str, LoadCount]:
+    counts = {}
+    total = sum(frame.height for frame in assembly.frames.values()) or 1
+    done = 0
+    for table in catalog.tables:
+        frame = assembly.frames.get(table.name)
+        if frame is None:
+            continue
+        progress(f"Loading {table.name}", 0.3 + 0.65 * done / total)
+        counts[table.name] = load(connection, table, frame)
+        done += frame.height
+    return counts
+
+
+def _report(
+    mapping: Mapping,
+    folder: Path,
+    sources: dict[str, Source],
+    assembly: Assembly,
+    counts: dict[str, LoadCount],
+    findings: list[Finding],
+    seconds: float,
+) -> ImportReport:
+    files = {f.name: FileCount(file=f.name, rows=f.rows, sha256=f.sha256) for source in sources.values() for f in source.files}
+    tables = []
+    for name, frame in assembly.frames.items():
+        tally = assembly.tallies[name]
+        height = frame.height or 1
+        fill = {column: round(1 - frame[column].null_count() / height, 4) for column in frame.columns}
+        tables.append(
+            TableCount(
+                table=name, read=tally.read, accepted=frame.height, merged=tally.merged,
+                quarantined=tally.read - frame.height - tally.merged, fill=fill, **asdict(counts[name]),
+            )
+        )
+    identity = sha256(msgspec.json.encode(mapping) + "".join(sorted(f.sha256 for f in files.values())).encode())
+    return ImportReport(
+        id=identity.hexdigest()[:32],
+        mapping=mapping.name,
+        folder=str(folder),
+        files=sorted(files.values(), key=lambda f: f.file),
+        tables=tables,
+        left_out={n: c for n, c in assembly.left_out.items() if c} | {f"files.{n}": s.unread for n, s in sources.items() if s.unread},
+        quarantined=turned_away(sources, assembly.problems),
+        findings=findings,
+        accepted_losses=msgspec.to_builtins(mapping.accept),
+        seconds=round(seconds, 3),
+    )
+
+
+def _keep_books(
+    connection: psycopg.Connection[Any], report: ImportReport, mapping: Mapping, sources: dict[str, Source], assembly: Assembly, started_at: Any
+) -> None:
+    status = "rows_quarantined" if report.rows_quarantined or report.values_quarantined else "complete"
+    connection.execute(
+        """
+        INSERT INTO imports AS i (id, mapping, started_at, finished_at, status, report)
+        VALUES (%s, %s, %s, clock_timestamp(), %s, %s)
+        ON CONFLICT (id) DO UPDATE SET finished_at = EXCLUDED.finished_at
+        """,
+        (report.id, mapping.name, started_at, status, msgspec.json.encode(report).decode()),
+    )
+    turned = quarantine_rows(sources, assembly.problems, report.id)
+    if turned.height:
+        load(connection, RECORDS["quarantine"], turned)
+
+

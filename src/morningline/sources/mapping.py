@@ -1,0 +1,260 @@
+"""The declarative mapping: what a user writes to bring files of any shape into the tables.
+
+The page `docs/reference/mapping.md` is the reference of this module; a test holds the two together.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from morningline.kit.errors import InputError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT = 1
+"""Version of the mapping format this program reads."""
+
+Words = str | list[str]
+
+
+class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A part of a mapping; keys it does not know are refused."""
+
+
+class Condition(Strict):
+    """Which rows to keep: all the conditions given must hold for the column's text."""
+
+    column: str
+    equals: str | None = None
+    one_of: list[str] | None = None
+    none_of: list[str] | None = None
+    matches: str | None = None
+    present: bool | None = None
+
+
+class Column(Strict):
+    """Where a value comes from and how its text is read.
+
+    The steps are taken in this order: source, missing, extract, values, read, scale, round.
+    Exactly one source: `column`, `first_of`, `template` or `constant`.
+    """
+
+    column: str | None = None
+    first_of: list[str] | None = None
+    template: str | None = None
+    constant: str | int | float | bool | None = None
+    missing: list[str] = []
+    extract: str | None = None
+    values: dict[str, str] | None = None
+    read: str | None = None
+    format: Words | None = None
+    time_zone: str | None = None
+    scale: float | None = None
+    round: int | None = None
+
+    def sources(self) -> list[str]:
+        """The names of the source columns it needs."""
+        if self.column is not None:
+            return [self.column]
+        if self.first_of is not None:
+            return self.first_of
+        return re.findall(r"\{([^{}]+)\}", self.template) if self.template is not None else []
+
+
+class Join(Strict):
+    """Another file whose columns are added to each row, matched on `on`."""
+
+    file: str
+    on: Words | dict[str, str]
+    columns: Words | dict[str, str]
+    required: bool = True
+    nearest: str | None = None
+
+    def keys(self) -> dict[str, str]:
+        """Column here to column there."""
+        return _pairs(self.on)
+
+    def taken(self) -> dict[str, str]:
+        """New name here to column there."""
+        return _pairs(self.columns)
+
+
+class Fill(Strict):
+    """Another file whose values fill this file's gaps, and never replace a value.
+
+    A column that this file does not have at all is one gap.
+    """
+
+    file: str
+    on: Words | dict[str, str]
+    columns: Words | dict[str, str]
+
+    def keys(self) -> dict[str, str]:
+        """Column here to column there."""
+        return _pairs(self.on)
+
+    def taken(self) -> dict[str, str]:
+        """Column here to column there."""
+        return _pairs(self.columns)
+
+
+class File(Strict):
+    """One kind of file in the folder."""
+
+    path: Words
+    format: str | None = None
+    encoding: str = "utf-8"
+    separator: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
+    quote: Annotated[str, msgspec.Meta(max_length=1)] = '"'
+    missing: list[str] = []
+    optional: bool = False
+    derive: dict[str, Column | str] = {}
+    fill: list[Fill] = []
+    join: list[Join] = []
+    where: list[Condition] = []
+
+
+class Target(Strict, rename={"source": "from"}):
+    """Rows of one file that become rows of one table."""
+
+    to: str
+    source: str
+    columns: dict[str, Column | str]
+    where: list[Condition] = []
+    known_at: str | None = None
+
+
+class Clocks(Strict):
+    """The provider's publication rule: when each kind of fact could first have been known.
+
+    Each is `day_start`, `day_end` or `off`, with an optional `+` or `-` and a number of m, h or d.
+    """
+
+    pre: str = "day_start"
+    post: str = "day_end"
+    price: str = "day_end"
+
+
+class Accept(Strict):
+    """Losses that a person has looked at: up to these counts an import still ends well."""
+
+    quarantined_rows: Annotated[int, msgspec.Meta(ge=0)] = 0
+    quarantined_values: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+class Mapping(Strict):
+    """A whole mapping file."""
+
+    mapping: int
+    name: str
+    domain: str
+    time_zone: str
+    files: dict[str, File]
+    tables: list[Target]
+    clocks: Clocks = Clocks()
+    accept: Accept = Accept()
+    checks: dict[str, Any] = {}
+
+
+def read_mapping(path: Path) -> Mapping:
+    """Read and check a mapping file.
+
+    Args:
+        path: A TOML file.
+
+    Raises:
+        InputError: The file is missing, not TOML, or says something that no mapping can say.
+    """
+    try:
+        text = path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"The mapping {str(path)!r} cannot be read: {error.strerror}.",
+            do="Give the path of a mapping file, or the name of one that ships (`morningline mappings`).",
+        ) from error
+    try:
+        mapping = msgspec.toml.decode(text, type=Mapping)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f"The mapping {path.name} says something a mapping cannot say: {error}.",
+            allowed="the keys of the mapping reference",
+            do="Correct the place named after `at`; `$` is the whole file.",
+        ) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise InputError(f"The mapping {path.name} is not TOML: {error}.", do="Correct the line it names.") from error
+    _check(mapping, path.name)
+    return mapping
+
+
+def _check(mapping: Mapping, name: str) -> None:
+    if mapping.mapping != FORMAT:
+        raise InputError(
+            f"The mapping {name} is of format {mapping.mapping}.", allowed=f"mapping = {FORMAT}", do="Rewrite its first line."
+        )
+    for file_name, file in mapping.files.items():
+        for part in (*file.join, *file.fill):
+            _known_file(part.file, mapping, f"files.{file_name}")
+        for column_name, column in file.derive.items():
+            _check_column(column, f"files.{file_name}.derive.{column_name}")
+        _check_patterns(file.where, f"files.{file_name}.where")
+    for target in mapping.tables:
+        _known_file(target.source, mapping, f"the table {target.to}")
+        for column_name, column in target.columns.items():
+            _check_column(column, f"{target.to}.{column_name}")
+        _check_patterns(target.where, f"{target.to}.where")
+
+
+def _known_file(file: str, mapping: Mapping, where: str) -> None:
+    if file not in mapping.files:
+        raise InputError(
+            f"In {where} the mapping reads from the file {file!r}, which it does not describe.",
+            allowed=", ".join(mapping.files),
+            do=f"Add a section [files.{file}] or correct the name.",
+        )
+
+
+def _check_column(column: Column | str, where: str) -> None:
+    if isinstance(column, str):
+        return
+    given = [n for n in ("column", "first_of", "template", "constant") if getattr(column, n) is not None]
+    if len(given) != 1:
+        raise InputError(
+            f"{where} has {len(given)} sources ({', '.join(given) or 'none'}).",
+            allowed="exactly one of column, first_of, template, constant",
+            do="Say once where the value comes from.",
+        )
+    if column.extract is not None:
+        _check_pattern(column.extract, where)
+        if "(" not in column.extract:
+            raise InputError(
+                f"The pattern {column.extract!r} of {where} has no group.",
+                allowed="a regular expression whose first (...) group is the value",
+                do="Put brackets around the part to take.",
+            )
+
+
+def _check_patterns(conditions: list[Condition], where: str) -> None:
+    for condition in conditions:
+        if condition.matches is not None:
+            _check_pattern(condition.matches, where)
+
+
+def _check_pattern(pattern: str, where: str) -> None:
+    import polars as pl
+
+    try:
+        pl.Series([""]).str.contains(pattern)
+    except pl.exceptions.ComputeError as error:
+        raise InputError(
+            f"The pattern {pattern!r} of {where} is not a regular expression: {error}", do="Correct it; look-around is not supported."
+        ) from error
+
+
+def _pairs(names: Words | dict[str, str]) -> dict[str, str]:
+    if isinstance(names, str):
+        return {names: names}
+    return names if isinstance(names, dict) else {name: name for name in names}

@@ -1,0 +1,286 @@
+"""Boosted trees whose scores compete within the event: LightGBM with a within-event softmax objective."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from morningline.kit.errors import InputError
+from morningline.training.grouped import Floats, Integers, group_log_softmax, group_softmax
+from morningline.training.sample import Sample
+from morningline.training.sealed import seal, unseal
+
+if TYPE_CHECKING:
+    import lightgbm
+
+# About 10^5 rows, 10^2 features and a weak signal: slow learning, small trees, large leaves. Whole events are
+# bagged, because a tree learns from differences within an event.
+DEFAULT_PARAMETERS: Mapping[str, Any] = {
+    "learning_rate": 0.03,
+    "num_leaves": 15,
+    "min_data_in_leaf": 250,
+    "min_sum_hessian_in_leaf": 5.0,
+    "lambda_l2": 10.0,
+    "feature_fraction": 0.5,
+    "bagging_fraction": 0.7,
+    "bagging_freq": 1,
+    "bagging_by_query": True,
+    "max_bin": 127,
+}
+# LightGBM ignores a parameter it does not know, and a second name for one of the above might win or lose; so
+# only these names are taken.
+_ALLOWED = frozenset(DEFAULT_PARAMETERS) | {
+    "cat_smooth",
+    "extra_trees",
+    "feature_fraction_bynode",
+    "lambda_l1",
+    "linear_tree",
+    "max_delta_step",
+    "max_depth",
+    "min_data_in_bin",
+    "min_gain_to_split",
+    "monotone_constraints",
+    "path_smooth",
+}
+# LightGBM refuses these in a feature's name, or replaces them silently.
+_FORBIDDEN_IN_NAMES = frozenset('",:[]{} \t\n\r')
+
+
+class SoftmaxBooster:
+    """Trees fitted to -ln p_winner with p the softmax of the trees' sums within the event.
+
+    The gradient of a row is p - y and its curvature p (1 - p), the diagonal of the softmax Hessian (Friedman,
+    Hastie & Tibshirani 2000, "Additive logistic regression", Annals of Statistics 28).
+
+    Args:
+        parameters: LightGBM parameters over `DEFAULT_PARAMETERS`, by their main names; objective, metric,
+            seed, threads and determinism are set here.
+        rounds: Most trees, at least 1.
+        early_stopping_rounds: Stop when the validation events' winner log loss has not improved for so many
+            rounds and keep the best; None fits exactly `rounds` trees.
+        seed: Seed of bagging and feature sampling.
+        threads: Threads, at least 1. The same number gives the same bits.
+
+    Raises:
+        InputError: If a number is not positive or a parameter is unknown or set here.
+
+    Example:
+        >>> SoftmaxBooster({"num_leaves": 7}, rounds=50, early_stopping_rounds=None).parameters["num_leaves"]
+        7
+    """
+
+    def __init__(
+        self,
+        parameters: Mapping[str, Any] | None = None,
+        *,
+        rounds: int = 600,
+        early_stopping_rounds: int | None = 50,
+        seed: int = 1,
+        threads: int = 2,
+    ) -> None:
+        unknown = sorted(set(parameters or {}) - _ALLOWED)
+        patience = 1 if early_stopping_rounds is None else early_stopping_rounds
+        if unknown or min(rounds, patience, threads) < 1 or seed < 0:
+            raise InputError(
+                f"rounds={rounds}, early_stopping_rounds={early_stopping_rounds}, seed={seed}, "
+                f"threads={threads}, parameters that are not taken: {unknown}.",
+                allowed="whole numbers of at least 1 (seed: 0), and the parameters "
+                + ", ".join(sorted(_ALLOWED)),
+                do="Use the main name of a parameter; give rounds, seed and threads as arguments.",
+            )
+        self.parameters = {**DEFAULT_PARAMETERS, **(parameters or {})}
+        self.rounds = rounds
+        self.early_stopping_rounds = early_stopping_rounds
+        self.seed = seed
+        self.threads = threads
+        self.validation_losses: tuple[float, ...] = ()
+        self._text: str | None = None
+        self._booster: lightgbm.Booster | None = None
+
+    def fit(self, train: Sample, validation: Sample | None = None) -> "SoftmaxBooster":
+        """Grow the trees; the same samples, seed and threads give the same text.
+
+        Args:
+            train: Events to learn from.
+            validation: Later events that decide when to stop; needed for early stopping.
+
+        Returns:
+            This model, with the validation events' winner log loss after each round in `validation_losses`.
+
+        Raises:
+            InputError: If early stopping has no validation events, or a feature's name is not possible.
+        """
+        import lightgbm
+
+        _check_names(train.names)
+        callbacks, valid_sets = [], []
+        matrix = self._dataset(train)
+        losses: dict[str, dict[str, list[float]]] = {}
+        if validation is not None:
+            validation.require_names(train.names)
+            valid_sets.append(self._dataset(validation, reference=matrix))
+            callbacks.append(lightgbm.record_evaluation(losses))
+        if self.early_stopping_rounds is not None:
+            self._require_validation(validation)
+            callbacks.append(lightgbm.early_stopping(self.early_stopping_rounds, verbose=False))
+        booster = lightgbm.train(
+            {**self._fixed(), "objective": _objective(train)},
+            matrix,
+            num_boost_round=self.rounds,
+            valid_sets=valid_sets,
+            valid_names=["validation"] * len(valid_sets),
+            feval=None if validation is None else _winner_log_loss(validation),
+            callbacks=callbacks,
+        )
+        self.validation_losses = tuple(losses.get("validation", {}).get("winner_log_loss", ()))
+        # Predictions come from the text that is stored, so that a saved model cannot differ from a fresh one.
+        self._load(seal(booster.model_to_string(num_iteration=booster.best_iteration)))
+        return self
+
+    @property
+    def trees(self) -> int:
+        """How many trees were kept; raises `InputError` before the fit."""
+        return int(self._require_fit().num_trees())
+
+    def log_scores(self, sample: Sample) -> Floats:
+        """Predict: ln p of each row, normalised within its event.
+
+        Args:
+            sample: Events with the features of the fit, in their order.
+
+        Returns:
+            Shape (rows,).
+
+        Raises:
+            InputError: If the model is not fitted or the features are not those of the fit.
+        """
+        booster = self._require_fit()
+        sample.require_names(tuple(booster.feature_name()))
+        scores = booster.predict(sample.features, raw_score=True, num_threads=self.threads)
+        return group_log_softmax(np.asarray(scores, dtype=np.float64), sample.starts)
+
+    def importance(self) -> dict[str, float]:
+        """Return each feature's share of the total gain, largest first; needs a fitted model."""
+        booster = self._require_fit()
+        gains = booster.feature_importance(importance_type="gain")
+        shares = (gains / max(float(gains.sum()), 1e-300)).tolist()
+        return dict(sorted(zip(booster.feature_name(), shares, strict=True), key=lambda pair: -pair[1]))
+
+    def to_text(self) -> str:
+        """Return the model in LightGBM's text format with a seal, which LightGBM ignores, as last line.
+
+        Raises:
+            InputError: If the model is not fitted.
+        """
+        self._require_fit()
+        return str(self._text)
+
+    @classmethod
+    def from_text(cls, text: str, *, threads: int = 2) -> "SoftmaxBooster":
+        """Read what `to_text` wrote.
+
+        Args:
+            text: A model in LightGBM's text format with its seal.
+            threads: Threads for predicting, at least 1.
+
+        Returns:
+            A fitted model that predicts the same bits.
+
+        Raises:
+            InputError: If the text has no seal.
+            IntegrityError: If the text is not what was saved.
+        """
+        model = cls(threads=threads)
+        model._load(text)
+        return model
+
+    def _load(self, text: str) -> None:
+        import lightgbm
+
+        # LightGBM 4.7 aborts the whole process on a cut or altered text, so it may see only sealed ones.
+        self._booster = lightgbm.Booster(model_str=unseal(text))
+        self._text = text
+
+    def _fixed(self) -> dict[str, Any]:
+        """Return the parameters with all that makes two fits equal."""
+        return {
+            **self.parameters,
+            "metric": "None",
+            "seed": self.seed,
+            "num_threads": self.threads,
+            "deterministic": True,
+            "force_row_wise": True,
+            "verbosity": -1,
+        }
+
+    def _dataset(self, sample: Sample, reference: "lightgbm.Dataset | None" = None) -> "lightgbm.Dataset":
+        import lightgbm
+
+        return lightgbm.Dataset(
+            sample.features,
+            label=sample.won,
+            group=sample.sizes,
+            feature_name=list(sample.names),
+            reference=reference,
+            params=self._fixed(),
+        )
+
+    def _require_validation(self, validation: Sample | None) -> None:
+        if validation is None:
+            raise InputError(
+                f"early_stopping_rounds is {self.early_stopping_rounds} without validation events.",
+                allowed="validation events, or early_stopping_rounds=None",
+                do="Split by day with `PeriodSplit` and give the middle part.",
+            )
+
+    def _require_fit(self) -> "lightgbm.Booster":
+        if self._booster is None:
+            raise InputError(
+                "This booster has no trees yet.",
+                allowed="a fitted model",
+                do="Call `fit` with training events, or `from_text` with a stored model.",
+            )
+        return self._booster
+
+
+def softmax_derivatives(scores: Floats, starts: Integers, won: Floats) -> tuple[Floats, Floats]:
+    """Differentiate Σ -ln p_winner by each row's score.
+
+    Args:
+        scores: Shape (rows,).
+        starts: Offsets of the events, shape (events + 1,).
+        won: Shape (rows,): 1.0 for the winner of each event, else 0.0.
+
+    Returns:
+        Gradient p - y and curvature p (1 - p), each of shape (rows,). The curvature is at least 1e-6, so that
+        an event that is already decided cannot make a leaf explode.
+    """
+    p = group_softmax(scores, starts)
+    return p - won, np.maximum(p * (1.0 - p), 1e-6)
+
+
+def _objective(sample: Sample) -> Any:  # noqa: ANN401 - LightGBM's callback types are its own
+    def objective(scores: Floats, _: object) -> tuple[Floats, Floats]:
+        return softmax_derivatives(scores, sample.starts, sample.won)
+
+    return objective
+
+
+def _winner_log_loss(sample: Sample) -> Any:  # noqa: ANN401 - LightGBM's callback types are its own
+    winners = sample.winner_rows()
+
+    def metric(scores: Floats, _: object) -> tuple[str, float, bool]:
+        log_p = group_log_softmax(scores, sample.starts)
+        return "winner_log_loss", float(-log_p[winners].mean()), False
+
+    return metric
+
+
+def _check_names(names: tuple[str, ...]) -> None:
+    wrong = [name for name in names if not name or not _FORBIDDEN_IN_NAMES.isdisjoint(name)]
+    if wrong:
+        raise InputError(
+            f"LightGBM cannot store features called {wrong[:5]}.",
+            allowed='names without spaces and without any of " , : [ ] { }',
+            do="Rename these features, for example with underscores.",
+        )

@@ -1,0 +1,70 @@
+"""What every test may ask for: a real PostgreSQL, an empty database on it, and no way out to the network."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import socket
+import tempfile
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+import pytest
+
+from morningline.kit.postgres import EmbeddedPostgres
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Address of a server: MORNINGLINE_TEST_DATABASE_URL's, or an embedded one for this session."""
+    given = os.environ.get("MORNINGLINE_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    # Not under pytest's own folder: another session locks strangers, the server's user too, out of that one.
+    with tempfile.TemporaryDirectory(prefix="morningline-tests-") as folder, EmbeddedPostgres(Path(folder)) as url:
+        yield url
+
+
+@pytest.fixture
+def fresh_database(postgres_url: str) -> Iterator[str]:
+    """Address of a new empty database, dropped after the test."""
+    name = f"test_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def is_local(family: int, address: Any) -> bool:
+    """Tell whether an address stays on this machine."""
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return True
+    try:
+        return ipaddress.ip_address(address[0]).is_loopback
+    except ValueError:
+        return address[0] == "localhost"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_outside_network() -> Iterator[None]:
+    """Make a test that reaches for the outside fail, instead of passing where there happens to be a network."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("connect", "connect_ex"):
+            patch.setattr(socket.socket, name, _guarded(getattr(socket.socket, name)))
+        yield
+
+
+def _guarded(connect: Any) -> Any:
+    def guarded(self: socket.socket, address: Any) -> Any:
+        if not is_local(self.family, address):
+            raise RuntimeError(f"A test reached for the outside network: {address}")
+        return connect(self, address)
+
+    return guarded
