@@ -28,7 +28,10 @@ def postgres_url() -> Iterator[str]:
         yield given
         return
     # Not under pytest's own folder: another session locks strangers, the server's user too, out of that one.
-    with tempfile.TemporaryDirectory(prefix="morningline-tests-") as folder, EmbeddedPostgres(Path(folder)) as url:
+    with (
+        tempfile.TemporaryDirectory(prefix="morningline-tests-") as folder,
+        EmbeddedPostgres(Path(folder)) as url,
+    ):
         yield url
 
 

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import polars as pl
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from morningline.kit.clock import local_day_bounds, start_of_local_day, utc_now
@@ -38,6 +38,7 @@ def test_the_traps_of_the_zone_database(zone, day, expected):
     assert start_of_local_day(day, zone) == datetime.fromisoformat(expected).replace(tzinfo=UTC)
 
 
+@settings(deadline=None)
 @given(st.sampled_from(sorted(available_timezones())), st.dates(date(1900, 1, 2), date(2037, 12, 30)))
 def test_no_instant_before_the_start_is_in_the_day_and_the_start_is(zone, day):
     start, known = start_of_local_day(day, zone), ZoneInfo(zone)

@@ -105,7 +105,9 @@ def test_whatever_the_password_masking_hides_it(password, quoted):
     secret = f"s3cr3t{quote(password, safe='') if quoted else password}t3rc3s"
     shown = mask_url(f"postgresql://ann:{secret}@db.example:5432/facts?sslmode=require")
     assert shown == "postgresql://ann:***@db.example:5432/facts?sslmode=require"
-    in_query = mask_url(f"postgresql://db.example/facts?password={quote(password, safe='')}s3cr3t&sslmode=require")
+    in_query = mask_url(
+        f"postgresql://db.example/facts?password={quote(password, safe='')}s3cr3t&sslmode=require"
+    )
     assert in_query == "postgresql://db.example/facts?password=***&sslmode=require"
 
 

@@ -29,7 +29,9 @@ def twisted(features):
     return 0.5 * np.sin(2 * features[:, 0])
 
 
-def test_gradient_and_hessian_equal_finite_differences():
+@pytest.mark.parametrize("events_at_once", [7, 1000])
+def test_gradient_and_hessian_equal_finite_differences(events_at_once, monkeypatch):
+    monkeypatch.setattr("morningline.training.likelihood._EVENTS_AT_ONCE", events_at_once)
     sample = draw_sample(1, 40, [0.5, -0.3, 0.0])
     likelihood = Likelihood(sample.features, sample.starts, sample.won, l2=2.5)
     weights = np.array([0.4, 0.1, -0.8])
@@ -152,6 +154,6 @@ def test_impossible_settings_and_texts_are_refused():
     with pytest.raises(InputError, match="no weights yet"):
         ConditionalLogit(1.0).to_json()
     text = ConditionalLogit(1.0).fit(draw_sample(13, 50, [0.5, 0.5])).to_json()
-    for broken in ("{}", text[:-5], text.replace('"x0",', "")):
+    for broken in ("{}", text[:-5], text.replace('"x0",', ""), text.replace('"means":[', '"means":[0.0,')):
         with pytest.raises(InputError, match="not a stored conditional logit"):
             ConditionalLogit.from_json(broken)

@@ -116,6 +116,15 @@ def test_the_interval_of_a_mean_agrees_with_theory_when_each_day_has_one_event()
     )
 
 
+def test_busy_and_quiet_days_weigh_as_many_events_as_they_have():
+    random = np.random.default_rng(6)
+    days = np.repeat(np.arange(200), random.integers(1, 40, 200))
+    values = random.normal(5.0, 1.0, len(days))
+    found = clustered_interval(values, days)
+    # A drawn day brings its events to the sum and to the count, so unequal days add hardly any width.
+    assert found.standard_error == pytest.approx(1.0 / np.sqrt(len(days)), rel=0.15)
+
+
 def test_the_same_seed_gives_the_same_bits_and_many_days_are_drawn_in_blocks(monkeypatch):
     sample = draw_sample(6, 300, [0.8])
     new, reference = blurred(sample, 0.2, 1), uniform(sample)

@@ -1,0 +1,1 @@
+"""Domains: each brings its tables, notations, features and task through one door."""

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from morningline.facts.table import Catalog
     from morningline.features.feature_set import FeatureSet
-    from morningline.predictions.task import Task
     from morningline.sources.assembling import Rejection
     from morningline.sources.convert import Converter
     from morningline.sources.report import Finding
+    from morningline.training.task import Task
 
 
 @dataclass(frozen=True, kw_only=True)

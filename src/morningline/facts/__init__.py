@@ -1,0 +1,1 @@
+"""Facts with two clocks: what a table is, writing it once, reading it as it was known."""

@@ -17,7 +17,7 @@ END $$;"""
 TIMED = ("event", "pre", "post", "price")
 """Stages whose clocks are indexed; entities are few and always read by key."""
 
-SQL_TYPES: dict[type[pl.DataType], str] = {
+SQL_TYPES: dict[object, str] = {
     pl.String: "text",
     pl.Enum: "text",
     pl.Int8: "smallint",
@@ -67,7 +67,7 @@ def sql_type(column: dy.Column) -> str:
     dtype = column.dtype
     if isinstance(dtype, pl.List):
         inner = dtype.inner
-        return SQL_TYPES[inner if isinstance(inner, type) else type(inner)] + "[]"
+        return SQL_TYPES[type(inner) if isinstance(inner, pl.DataType) else inner] + "[]"
     return SQL_TYPES[type(dtype)]
 
 

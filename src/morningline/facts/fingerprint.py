@@ -49,5 +49,5 @@ def _fingerprint(connection: psycopg.Connection[Any], table: Table) -> TableFing
               GROUP BY 1) AS buckets
     """  # noqa: S608 - our own names
     row = connection.execute(sql.encode()).fetchone()
-    rows, content = row if row else (0, "")
+    rows, content = row or (0, "")
     return TableFingerprint(table.name, int(rows), sha256(str(content).encode()).hexdigest())

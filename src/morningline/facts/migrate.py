@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from morningline.kit.errors import DatabaseError
 
@@ -89,7 +89,8 @@ def run_sql(name: str, folder: Path) -> None:
     from alembic import op
 
     # Without parameters psycopg leaves the text as it stands, percent signs and all.
-    op.get_bind().connection.driver_connection.execute((folder / "sql" / f"{name}.sql").read_bytes())
+    connection = cast("psycopg.Connection[Any]", op.get_bind().connection.driver_connection)
+    connection.execute((folder / "sql" / f"{name}.sql").read_bytes())
 
 
 def _config(folders: Sequence[Path]) -> Config:

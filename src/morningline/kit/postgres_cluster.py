@@ -32,6 +32,9 @@ PORT = 5432
 WAIT_SECONDS = 300
 ORPHAN_GRACE_SECONDS = 2.0
 SOCKET_PATH_BYTES = 103  # macOS; Linux takes 107
+# https://www.postgresql.org/docs/current/protocol-message-formats.html, SSLRequest
+TLS_REQUEST = (8).to_bytes(4) + (80877103).to_bytes(4)
+REPLY_SECONDS = 5
 # Written to postgresql.conf once, where the owner of the machine may change them.
 SETTINGS = {
     "shared_buffers": "256MB",
@@ -55,20 +58,22 @@ class Postmaster(NamedTuple):
     ready: bool
 
     def answers(self) -> bool:
-        """Tell whether something listens where the file says."""
+        """Ask whatever listens where the file says for TLS: yes or no, a server in its right mind replies.
+
+        A mere connection proves nothing, for the kernel accepts it on behalf of a server that has just been killed.
+        """
         address: str | tuple[str, int] = ("127.0.0.1", self.port)
         family = socket.AF_INET
         if sys.platform != "win32" and self.socket_folder is not None:
             address, family = str(self.socket_folder / f".s.PGSQL.{self.port}"), socket.AF_UNIX
         with socket.socket(family) as connection:
-            connection.settimeout(1)
+            connection.settimeout(REPLY_SECONDS)
             try:
                 connection.connect(address)
-            except BlockingIOError:
-                return True  # its queue of callers is full: someone is there
+                connection.sendall(TLS_REQUEST)
+                return connection.recv(1) in (b"N", b"S")
             except OSError:
                 return False
-        return True
 
     @property
     def url(self) -> str:

@@ -1,0 +1,1 @@
+"""What came true, as a page a modeller would want to look at."""

@@ -1,0 +1,1 @@
+"""Locked predictions: made, shown, scored against what happened, replayed to the bit."""

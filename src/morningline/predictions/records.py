@@ -20,7 +20,9 @@ class Predictions(dy.Schema):
     probability = dy.Float64(min=0, max=1, description="Probability of winning.")
     fair_odds = dy.Float64(min=1, description="1 / probability: decimal odds without margin.")
     rank = dy.Int32(min=1, description="Rank within the event, 1 is likeliest; ties share the better rank.")
-    inputs = text("The model's inputs in the order of its features, NaN where missing.", sql_type="double precision[]")
+    inputs = text(
+        "The model's inputs in the order of its features, NaN where missing.", sql_type="double precision[]"
+    )
     inputs_hash = text("SHA-256 of the event's inputs.")
 
 
@@ -38,12 +40,19 @@ class Scores(dy.Schema):
 RECORDS = Catalog(
     (
         Table(
-            name="predictions", schema=Predictions, grain="a locked prediction for an entrant", stage="record",
-            append_only=True, references=(Reference(("model_id",), "models"),),
+            name="predictions",
+            schema=Predictions,
+            grain="a locked prediction for an entrant",
+            stage="record",
+            append_only=True,
+            references=(Reference(("model_id",), "models"),),
             indexes=(("day",), ("event_id",)),
         ),
         Table(
-            name="scores", schema=Scores, grain="what came of a prediction", stage="record",
+            name="scores",
+            schema=Scores,
+            grain="what came of a prediction",
+            stage="record",
             references=(Reference(("prediction_id",), "predictions"),),
         ),
     )

@@ -1,0 +1,1 @@
+"""Where facts come from: files of any shape, through a declarative mapping."""

@@ -14,7 +14,8 @@ from morningline.sources.reading import PLACE
 from morningline.sources.shaping import shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping as Map, Sequence
+    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping as Map
 
     import psycopg
 
@@ -94,7 +95,9 @@ def assemble(
             shaped[table.name] = _within_bounds(_one_per_key(complete, table, assembly), table, assembly)
     for rejection in reject(shaped):
         key = list(catalog[rejection.table].key)
-        bad = shaped[rejection.table].join(rejection.keys, on=[k for k in key if k in rejection.keys.columns], how="inner", nulls_equal=True)
+        bad = shaped[rejection.table].join(
+            rejection.keys, on=[k for k in key if k in rejection.keys.columns], how="inner", nulls_equal=True
+        )
         assembly.turn_away(bad, rejection.table, pl.col("reason"))
         shaped[rejection.table] = shaped[rejection.table].join(bad, on=key, how="anti")
     for table in catalog.tables:
@@ -107,7 +110,11 @@ def assemble(
 
 
 def _shape_all(
-    mapping: Mapping, sources: Map[str, Source], catalog: Catalog, converters: Map[str, Converter], assembly: Assembly
+    mapping: Mapping,
+    sources: Map[str, Source],
+    catalog: Catalog,
+    converters: Map[str, Converter],
+    assembly: Assembly,
 ) -> dict[str, pl.DataFrame]:
     parts: dict[str, list[pl.DataFrame]] = {}
     for target in mapping.tables:
@@ -120,11 +127,15 @@ def _shape_all(
             frame = frame.with_columns(pl.lit(target.known_at).alias("#rule"))
         assembly.left_out[f"{target.to} from {target.source}"] = result.unread
         assembly.tallies.setdefault(table.name, Tally()).read += frame.height
-        parts.setdefault(table.name, []).append(_without_unreadable(frame, result.unreadable, target.source, table, assembly))
+        parts.setdefault(table.name, []).append(
+            _without_unreadable(frame, result.unreadable, target.source, table, assembly)
+        )
     return {name: pl.concat(frames, how="diagonal_relaxed") for name, frames in parts.items()}
 
 
-def _without_unreadable(frame: pl.DataFrame, unreadable: pl.DataFrame, source: str, table: Table, assembly: Assembly) -> pl.DataFrame:
+def _without_unreadable(
+    frame: pl.DataFrame, unreadable: pl.DataFrame, source: str, table: Table, assembly: Assembly
+) -> pl.DataFrame:
     if unreadable.is_empty():
         return frame
     needed = [name for name, column in table.columns.items() if not column.nullable]
@@ -136,7 +147,11 @@ def _without_unreadable(frame: pl.DataFrame, unreadable: pl.DataFrame, source: s
 
 
 def _add_clocks(
-    shaped: dict[str, pl.DataFrame], mapping: Mapping, catalog: Catalog, connection: psycopg.Connection[Any], assembly: Assembly
+    shaped: dict[str, pl.DataFrame],
+    mapping: Mapping,
+    catalog: Catalog,
+    connection: psycopg.Connection[Any],
+    assembly: Assembly,
 ) -> None:
     events = catalog.events
     clocks = []
@@ -144,7 +159,11 @@ def _add_clocks(
         frame = shaped[events.name]
         zone = str(events.zone)
         given = pl.col(zone) if zone in frame.columns else pl.lit(None, pl.String)
-        off = [] if events.off in frame.columns else [pl.lit(None, pl.Datetime("us", "UTC")).alias(str(events.off))]
+        off = (
+            []
+            if events.off in frame.columns
+            else [pl.lit(None, pl.Datetime("us", "UTC")).alias(str(events.off))]
+        )
         frame = frame.with_columns(pl.coalesce(given, pl.lit(mapping.time_zone)).alias(zone), *off)
         clocks.append(event_clock(frame.unique(events.key, keep="first"), events))
         frame = frame.join(clocks[0].drop(str(events.day)), on=list(events.key), how="left")
@@ -154,7 +173,9 @@ def _add_clocks(
         if reference is None or table.name not in shaped:
             reference = _through_parent(table, catalog) if table.name in shaped else None
         if reference is not None:
-            shaped[table.name] = _event_clocked(shaped[table.name], table, reference, clocks, mapping, events, connection, assembly)
+            shaped[table.name] = _event_clocked(
+                shaped[table.name], table, reference, clocks, mapping, events, connection, assembly
+            )
     for table in reversed(catalog.tables):
         if table.stage == "master" and table.name in shaped:
             shaped[table.name] = _master_clocked(shaped, table, catalog)
@@ -190,23 +211,45 @@ def _event_clocked(
         stored = event_clock(read_keyed(connection, events, columns, strangers), events)
         clock = pl.concat([*clocks, stored])
     else:
-        clock = clocks[0] if clocks else event_clock(pl.DataFrame(schema={k: events.dtypes[k] for k in (*events.key, str(events.day), str(events.off), str(events.zone))}), events)
+        clock = (
+            clocks[0]
+            if clocks
+            else event_clock(
+                pl.DataFrame(
+                    schema={
+                        k: events.dtypes[k]
+                        for k in (*events.key, str(events.day), str(events.off), str(events.zone))
+                    }
+                ),
+                events,
+            )
+        )
     clock = clock.rename({key: column})
     lost = frame.join(clock, on=column, how="anti")
-    assembly.turn_away(lost, table.name, pl.format(f"no {events.name} with {key} = '{{}}'", pl.col(column).fill_null("")))
-    joined = frame.drop(str(events.day), strict=False).join(clock, on=column, how="inner", maintain_order="left")
+    assembly.turn_away(
+        lost, table.name, pl.format(f"no {events.name} with {key} = '{{}}'", pl.col(column).fill_null(""))
+    )
+    joined = frame.drop(str(events.day), strict=False).join(
+        clock, on=column, how="inner", maintain_order="left"
+    )
     return _clocked(joined, table, mapping)
 
 
 def _clocked(frame: pl.DataFrame, table: Table, mapping: Mapping) -> pl.DataFrame:
-    stage = {"event": mapping.clocks.pre, "pre": mapping.clocks.pre, "post": mapping.clocks.post}.get(table.stage, mapping.clocks.price)
+    stage = {"event": mapping.clocks.pre, "pre": mapping.clocks.pre, "post": mapping.clocks.post}.get(
+        table.stage, mapping.clocks.price
+    )
     rules = frame["#rule"].drop_nulls().unique().to_list() if "#rule" in frame.columns else []
     known_at = Rule.parse(stage).instant()
     for text in rules:
         known_at = pl.when(pl.col("#rule") == text).then(Rule.parse(text).instant()).otherwise(known_at)
-    given = {name: pl.col(name) if name in frame.columns else pl.lit(None, pl.Datetime("us", "UTC")) for name in ("event_at", "known_at")}
+    given = {
+        name: pl.col(name) if name in frame.columns else pl.lit(None, pl.Datetime("us", "UTC"))
+        for name in ("event_at", "known_at")
+    }
     clocked = frame.with_columns(
-        pl.coalesce(given["event_at"], "#event_at").alias("event_at"), pl.coalesce(given["known_at"], known_at).alias("known_at")
+        pl.coalesce(given["event_at"], "#event_at").alias("event_at"),
+        pl.coalesce(given["known_at"], known_at).alias("known_at"),
     )
     return clocked.drop("#day_start", "#day_end", "#off", "#event_at", "#rule", strict=False)
 
@@ -223,7 +266,12 @@ def _master_clocked(shaped: Map[str, pl.DataFrame], table: Table, catalog: Catal
     frame = shaped[table.name]
     clocks = ("event_at", "known_at")
     if mentions:
-        first = pl.concat(mentions).drop_nulls().group_by(table.key[0]).agg(pl.col(n).min().alias(f"#{n}") for n in clocks)
+        first = (
+            pl.concat(mentions)
+            .drop_nulls()
+            .group_by(table.key[0])
+            .agg(pl.col(n).min().alias(f"#{n}") for n in clocks)
+        )
         frame = frame.join(first, on=table.key[0], how="left", maintain_order="left")
     events = shaped.get(catalog.events.name)
     fallback = {n: events[n].min() if events is not None else None for n in clocks}
@@ -242,9 +290,16 @@ def _one_per_key(frame: pl.DataFrame, table: Table, assembly: Assembly) -> pl.Da
     distinct = ordered.unique(values, keep="first", maintain_order=True)
     if table.stage == "master":
         # The name an entity bears last is its name; nothing contradicts.
-        distinct = distinct.sort("known_at", *values, nulls_last=True).group_by(key, maintain_order=True).agg(
-            pl.col(n).first() if n.startswith("#") else pl.col(n).drop_nulls().last() for n in distinct.columns if n not in key
-        ).select(distinct.columns)
+        distinct = (
+            distinct.sort("known_at", *values, nulls_last=True)
+            .group_by(key, maintain_order=True)
+            .agg(
+                pl.col(n).first() if n.startswith("#") else pl.col(n).drop_nulls().last()
+                for n in distinct.columns
+                if n not in key
+            )
+            .select(distinct.columns)
+        )
         assembly.tallies[table.name].merged += frame.height - distinct.height
         return distinct
     assembly.tallies[table.name].merged += frame.height - distinct.height
@@ -253,10 +308,16 @@ def _one_per_key(frame: pl.DataFrame, table: Table, assembly: Assembly) -> pl.Da
         return distinct
     differing = [name for name in values if name not in key]
     reason = clashing.group_by(key).agg(pl.col(n).n_unique().alias(n) for n in differing)
-    named = pl.concat_list(pl.when(pl.col(n) > 1).then(pl.lit(n)) for n in differing).list.drop_nulls().list.join(", ")
+    named = (
+        pl.concat_list(pl.when(pl.col(n) > 1).then(pl.lit(n)) for n in differing)
+        .list.drop_nulls()
+        .list.join(", ")
+    )
     text = pl.format(f"several rows of one {' and '.join(key)} differ in {{}}", named)
     reason = reason.select(*key, text.alias("#reason"))
-    assembly.turn_away(clashing.join(reason, on=key, how="left", nulls_equal=True), table.name, pl.col("#reason"))
+    assembly.turn_away(
+        clashing.join(reason, on=key, how="left", nulls_equal=True), table.name, pl.col("#reason")
+    )
     return distinct.filter(~pl.struct(key).is_duplicated())
 
 
@@ -264,7 +325,9 @@ def _within_bounds(frame: pl.DataFrame, table: Table, assembly: Assembly) -> pl.
     """Rows that keep the table's schema and rules; the others with every rule they break."""
     key = list(table.key)
     declared = table.schema.columns()
-    missing = [pl.lit(None, declared[name].dtype).alias(name) for name in declared if name not in frame.columns]
+    missing = [
+        pl.lit(None, declared[name].dtype).alias(name) for name in declared if name not in frame.columns
+    ]
     full = frame.with_columns(*missing)
     _, failure = table.schema.filter(full.select(*declared), cast=True)
     if len(failure):
@@ -331,5 +394,9 @@ def _with_parent(
     stored = read_keyed(connection, parent, list(parent.key), given[columns[0]].unique().sort())
     orphans = given.join(stored.rename(here), on=columns, how="anti")
     values = ", ".join(f"{there} = '{{}}'" for there in here)
-    assembly.turn_away(orphans, table.name, pl.format(f"no {parent.name} with {values}", *(pl.col(c).cast(pl.String) for c in columns)))
+    assembly.turn_away(
+        orphans,
+        table.name,
+        pl.format(f"no {parent.name} with {values}", *(pl.col(c).cast(pl.String) for c in columns)),
+    )
     return frame.join(orphans, on=list(WHERE), how="anti")

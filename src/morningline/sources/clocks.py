@@ -63,13 +63,21 @@ def event_clock(events: pl.DataFrame, table: Table) -> pl.DataFrame:
     day, off, zone = str(table.day), str(table.off), str(table.zone)
     parts = [
         part.join(
-            local_day_bounds(part[day], part[zone][0]).rename({"day": day, "starts_at": "#day_start", "ends_at": "#day_end"}), on=day
+            local_day_bounds(part[day], part[zone][0]).rename(
+                {"day": day, "starts_at": "#day_start", "ends_at": "#day_end"}
+            ),
+            on=day,
         )
         for part in events.filter(pl.col(day).is_not_null()).partition_by(zone)
     ]
     if not parts:
-        return events.clear().select(*table.key, day).with_columns(
-            pl.lit(None, pl.Datetime("us", "UTC")).alias(n) for n in ("#day_start", "#day_end", "#off", "#event_at")
+        return (
+            events.clear()
+            .select(*table.key, day)
+            .with_columns(
+                pl.lit(None, pl.Datetime("us", "UTC")).alias(n)
+                for n in ("#day_start", "#day_end", "#off", "#event_at")
+            )
         )
     clock = pl.concat(parts).rename({off: "#off"})
     event_at = pl.coalesce("#off", pl.col("#day_end") - timedelta(microseconds=1)).alias("#event_at")

@@ -78,7 +78,8 @@ def read_bytes(path: Path) -> bytes:
         return decompress(content) if decompress else content
     except (OSError, EOFError, lzma.LZMAError, zlib.error, zstd.ZstdError) as error:
         raise InputError(
-            f"The file {path.name} cannot be read: {error}.", do="Check that it is whole and compressed as its name says."
+            f"The file {path.name} cannot be read: {error}.",
+            do="Check that it is whole and compressed as its name says.",
         ) from error
 
 
@@ -89,9 +90,14 @@ def decode(content: bytes, encoding: str, name: str) -> str:
         InputError: The bytes are not in that encoding, or no such encoding exists.
     """
     try:
-        return content.decode("utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding).removeprefix("\ufeff")
+        return content.decode(
+            "utf-8-sig" if encoding.lower().replace("_", "-") in {"utf-8", "utf8"} else encoding
+        ).removeprefix("\ufeff")
     except LookupError as error:
-        raise InputError(f"There is no encoding {encoding!r}.", allowed="utf-8, latin-1, cp1252, gb18030, big5, shift_jis, utf-16, ...") from error
+        raise InputError(
+            f"There is no encoding {encoding!r}.",
+            allowed="utf-8, latin-1, cp1252, gb18030, big5, shift_jis, utf-16, ...",
+        ) from error
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise InputError(
@@ -110,11 +116,20 @@ class CsvFormat:
         """Read separated values; records with too many fields are set aside, not dropped."""
         text = decode(content, options.encoding, name)
         if not text.strip():
-            raise InputError(f"The file {name} is empty.", allowed="a header line and records", do="Remove it, or set `optional` and delete the file.")
-        header = next(csv.reader(io.StringIO(text), delimiter=options.separator, quotechar=options.quote or None))
+            raise InputError(
+                f"The file {name} is empty.",
+                allowed="a header line and records",
+                do="Remove it, or set `optional` and delete the file.",
+            )
+        header = next(
+            csv.reader(io.StringIO(text), delimiter=options.separator, quotechar=options.quote or None)
+        )
         repeated = {column for column in header if header.count(column) > 1}
         if repeated:
-            raise InputError(f"The header of {name} names {', '.join(sorted(repeated))} twice.", do="Give each column a name of its own.")
+            raise InputError(
+                f"The header of {name} names {', '.join(sorted(repeated))} twice.",
+                do="Give each column a name of its own.",
+            )
         try:
             frame = pl.read_csv(
                 text.encode(),
@@ -133,14 +148,22 @@ class CsvFormat:
     def _read_slowly(self, text: str, header: list[str], options: File) -> Records:
         # Some record is not of the header's shape: find which, keep the others.
         rows, numbers, broken = [], [], []
-        reader = csv.reader(io.StringIO(text), delimiter=options.separator, quotechar=options.quote or None, strict=False)
+        reader = csv.reader(
+            io.StringIO(text), delimiter=options.separator, quotechar=options.quote or None, strict=False
+        )
         next(reader)
         for number, row in enumerate(reader, start=1):
             if len(row) == len(header):
                 rows.append(row)
                 numbers.append(number)
             elif row:
-                broken.append((number, f"it has {len(row)} fields where the header has {len(header)}", options.separator.join(row)))
+                broken.append(
+                    (
+                        number,
+                        f"it has {len(row)} fields where the header has {len(header)}",
+                        options.separator.join(row),
+                    )
+                )
         frame = pl.DataFrame(rows, schema=dict.fromkeys(header, pl.String), orient="row")
         return Records(frame.insert_column(0, pl.Series("#row", numbers, dtype=pl.UInt32)), broken)
 
@@ -185,8 +208,14 @@ class ParquetFormat:
         try:
             frame = pl.read_parquet(io.BytesIO(content))
         except pl.exceptions.PolarsError as error:
-            raise InputError(f"The file {name} is not Parquet: {error}", do="Check that it is whole.") from error
-        nested = [pl.col(n).list.eval(pl.element().cast(pl.String)).list.join(" ") for n, t in frame.schema.items() if isinstance(t, pl.List)]
+            raise InputError(
+                f"The file {name} is not Parquet: {error}", do="Check that it is whole."
+            ) from error
+        nested = [
+            pl.col(n).list.eval(pl.element().cast(pl.String)).list.join(" ")
+            for n, t in frame.schema.items()
+            if isinstance(t, pl.List)
+        ]
         text = frame.with_columns(nested).with_columns(pl.all().cast(pl.String))
         return Records(text.with_row_index("#row", offset=1), [])
 

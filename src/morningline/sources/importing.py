@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -21,7 +21,9 @@ from morningline.sources.records import RECORDS
 from morningline.sources.report import FileCount, ImportReport, TableCount
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping as Map, Sequence
+    from collections.abc import Mapping as Map
+    from collections.abc import Sequence
+    from datetime import datetime
     from pathlib import Path
 
     import psycopg
@@ -36,8 +38,12 @@ if TYPE_CHECKING:
 IMPORT_LOCK = 7_201_300
 """Key of the advisory lock that lets one import at a time write facts."""
 
-Progress = Callable[[str, float], None] if TYPE_CHECKING else object
-"""Called with what is being done and the share of the import that is done, 0 to 1."""
+
+class Progress(Protocol):
+    """Told what is being done and the share of the whole that is done, 0 to 1."""
+
+    def __call__(self, doing: str, done: float, /) -> None:
+        """Take note."""
 
 
 class ImportRules(Protocol):
@@ -58,13 +64,9 @@ class ImportRules(Protocol):
         """What a modeller should know of the rows that were accepted."""
 
 
-@dataclass(frozen=True)
-class _Loaded:
-    counts: dict[str, LoadCount]
-    report: ImportReport
-
-
-def import_files(mapping: Mapping, folder: Path, rules: ImportRules, database: Database, progress: Progress) -> ImportReport:
+def import_files(
+    mapping: Mapping, folder: Path, rules: ImportRules, database: Database, progress: Progress
+) -> ImportReport:
     """Bring the files of a folder into the facts.
 
     Everything is read, checked and loaded before anything is committed: after a failure, a refusal or a kill
@@ -84,13 +86,16 @@ def import_files(mapping: Mapping, folder: Path, rules: ImportRules, database: D
     for target in mapping.tables:
         if target.to not in rules.catalog.names:
             raise InputError(
-                f"The mapping writes to {target.to!r}, which is no table of {mapping.domain}.", allowed=", ".join(rules.catalog.names)
+                f"The mapping writes to {target.to!r}, which is no table of {mapping.domain}.",
+                allowed=", ".join(rules.catalog.names),
             )
     sources = read_sources(mapping, folder, lambda name: progress(f"Reading {name}", 0.05))
     with database.connect() as connection:
         connection.execute(b"SELECT pg_advisory_xact_lock(%d)" % IMPORT_LOCK)
         progress("Reading rows as facts", 0.15)
-        assembly = assemble(mapping, sources, rules.catalog, {**CONVERTERS, **rules.converters}, rules.reject, connection)
+        assembly = assemble(
+            mapping, sources, rules.catalog, {**CONVERTERS, **rules.converters}, rules.reject, connection
+        )
         counts = _load(connection, rules.catalog, assembly, progress)
         progress("Checking what was accepted", 0.95)
         findings = rules.findings(assembly.frames, mapping.checks)
@@ -100,7 +105,9 @@ def import_files(mapping: Mapping, folder: Path, rules: ImportRules, database: D
     return report
 
 
-def _load(connection: psycopg.Connection[Any], catalog: Catalog, assembly: Assembly, progress: Progress) -> dict[str, LoadCount]:
+def _load(
+    connection: psycopg.Connection[Any], catalog: Catalog, assembly: Assembly, progress: Progress
+) -> dict[str, LoadCount]:
     counts = {}
     total = sum(frame.height for frame in assembly.frames.values()) or 1
     done = 0
@@ -123,7 +130,11 @@ def _report(
     findings: list[Finding],
     seconds: float,
 ) -> ImportReport:
-    files = {f.name: FileCount(file=f.name, rows=f.rows, sha256=f.sha256) for source in sources.values() for f in source.files}
+    files = {
+        f.name: FileCount(file=f.name, rows=f.rows, sha256=f.sha256)
+        for source in sources.values()
+        for f in source.files
+    }
     tables = []
     for name, frame in assembly.frames.items():
         tally = assembly.tallies[name]
@@ -131,18 +142,26 @@ def _report(
         fill = {column: round(1 - frame[column].null_count() / height, 4) for column in frame.columns}
         tables.append(
             TableCount(
-                table=name, read=tally.read, accepted=frame.height, merged=tally.merged,
-                quarantined=tally.read - frame.height - tally.merged, fill=fill, **asdict(counts[name]),
+                table=name,
+                read=tally.read,
+                accepted=frame.height,
+                merged=tally.merged,
+                quarantined=tally.read - frame.height - tally.merged,
+                fill=fill,
+                **asdict(counts[name]),
             )
         )
-    identity = sha256(msgspec.json.encode(mapping) + "".join(sorted(f.sha256 for f in files.values())).encode())
+    identity = sha256(
+        msgspec.json.encode(mapping) + "".join(sorted(f.sha256 for f in files.values())).encode()
+    )
     return ImportReport(
         id=identity.hexdigest()[:32],
         mapping=mapping.name,
         folder=str(folder),
         files=sorted(files.values(), key=lambda f: f.file),
         tables=tables,
-        left_out={n: c for n, c in assembly.left_out.items() if c} | {f"files.{n}": s.unread for n, s in sources.items() if s.unread},
+        left_out={n: c for n, c in assembly.left_out.items() if c}
+        | {f"files.{n}": s.unread for n, s in sources.items() if s.unread},
         quarantined=turned_away(sources, assembly.problems),
         findings=findings,
         accepted_losses=msgspec.to_builtins(mapping.accept),
@@ -151,7 +170,12 @@ def _report(
 
 
 def _keep_books(
-    connection: psycopg.Connection[Any], report: ImportReport, mapping: Mapping, sources: dict[str, Source], assembly: Assembly, started_at: Any
+    connection: psycopg.Connection[Any],
+    report: ImportReport,
+    mapping: Mapping,
+    sources: dict[str, Source],
+    assembly: Assembly,
+    started_at: datetime,
 ) -> None:
     status = "rows_quarantined" if report.rows_quarantined or report.values_quarantined else "complete"
     connection.execute(
@@ -165,5 +189,3 @@ def _keep_books(
     turned = quarantine_rows(sources, assembly.problems, report.id)
     if turned.height:
         load(connection, RECORDS["quarantine"], turned)
-
-

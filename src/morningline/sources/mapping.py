@@ -21,11 +21,7 @@ FORMAT = 1
 Words = str | list[str]
 
 
-class Strict(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A part of a mapping; keys it does not know are refused."""
-
-
-class Condition(Strict):
+class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which rows to keep: all the conditions given must hold for the column's text."""
 
     column: str
@@ -36,7 +32,7 @@ class Condition(Strict):
     present: bool | None = None
 
 
-class Column(Strict):
+class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where a value comes from and how its text is read.
 
     The steps are taken in this order: source, missing, extract, values, read, scale, round.
@@ -65,7 +61,7 @@ class Column(Strict):
         return re.findall(r"\{([^{}]+)\}", self.template) if self.template is not None else []
 
 
-class Join(Strict):
+class Join(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Another file whose columns are added to each row, matched on `on`."""
 
     file: str
@@ -83,7 +79,7 @@ class Join(Strict):
         return _pairs(self.columns)
 
 
-class Fill(Strict):
+class Fill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Another file whose values fill this file's gaps, and never replace a value.
 
     A column that this file does not have at all is one gap.
@@ -102,7 +98,7 @@ class Fill(Strict):
         return _pairs(self.columns)
 
 
-class File(Strict):
+class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One kind of file in the folder."""
 
     path: Words
@@ -118,7 +114,9 @@ class File(Strict):
     where: list[Condition] = []
 
 
-class Target(Strict, rename={"source": "from"}):
+class Target(
+    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source": "from"}
+):
     """Rows of one file that become rows of one table."""
 
     to: str
@@ -128,7 +126,7 @@ class Target(Strict, rename={"source": "from"}):
     known_at: str | None = None
 
 
-class Clocks(Strict):
+class Clocks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The provider's publication rule: when each kind of fact could first have been known.
 
     Each is `day_start`, `day_end` or `off`, with an optional `+` or `-` and a number of m, h or d.
@@ -139,14 +137,14 @@ class Clocks(Strict):
     price: str = "day_end"
 
 
-class Accept(Strict):
+class Accept(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Losses that a person has looked at: up to these counts an import still ends well."""
 
     quarantined_rows: Annotated[int, msgspec.Meta(ge=0)] = 0
     quarantined_values: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-class Mapping(Strict):
+class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole mapping file."""
 
     mapping: int
@@ -185,7 +183,9 @@ def read_mapping(path: Path) -> Mapping:
             do="Correct the place named after `at`; `$` is the whole file.",
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(f"The mapping {path.name} is not TOML: {error}.", do="Correct the line it names.") from error
+        raise InputError(
+            f"The mapping {path.name} is not TOML: {error}.", do="Correct the line it names."
+        ) from error
     _check(mapping, path.name)
     return mapping
 
@@ -193,11 +193,13 @@ def read_mapping(path: Path) -> Mapping:
 def _check(mapping: Mapping, name: str) -> None:
     if mapping.mapping != FORMAT:
         raise InputError(
-            f"The mapping {name} is of format {mapping.mapping}.", allowed=f"mapping = {FORMAT}", do="Rewrite its first line."
+            f"The mapping {name} is of format {mapping.mapping}.",
+            allowed=f"mapping = {FORMAT}",
+            do="Rewrite its first line.",
         )
     for file_name, file in mapping.files.items():
-        for part in (*file.join, *file.fill):
-            _known_file(part.file, mapping, f"files.{file_name}")
+        for other in [*(join.file for join in file.join), *(fill.file for fill in file.fill)]:
+            _known_file(other, mapping, f"files.{file_name}")
         for column_name, column in file.derive.items():
             _check_column(column, f"files.{file_name}.derive.{column_name}")
         _check_patterns(file.where, f"files.{file_name}.where")
@@ -250,7 +252,8 @@ def _check_pattern(pattern: str, where: str) -> None:
         pl.Series([""]).str.contains(pattern)
     except pl.exceptions.ComputeError as error:
         raise InputError(
-            f"The pattern {pattern!r} of {where} is not a regular expression: {error}", do="Correct it; look-around is not supported."
+            f"The pattern {pattern!r} of {where} is not a regular expression: {error}",
+            do="Correct it; look-around is not supported.",
         ) from error
 
 

@@ -46,7 +46,15 @@ def problems(rows: pl.DataFrame, target: str, scope: str, reason: pl.Expr | str)
 
 def _with_broken(sources: Map[str, Source], found: pl.DataFrame) -> pl.DataFrame:
     broken = [
-        {"#file": b.file, "#row": b.row, "target": "", "source": name, "scope": "row", "reason": b.reason, "payload": b.payload}
+        {
+            "#file": b.file,
+            "#row": b.row,
+            "target": "",
+            "source": name,
+            "scope": "row",
+            "reason": b.reason,
+            "payload": b.payload,
+        }
         for name, source in sources.items()
         for b in source.broken
     ]
@@ -69,9 +77,17 @@ def turned_away(sources: Map[str, Source], found: pl.DataFrame) -> list[Turned]:
         pl.format("{} row {}: {}", "#file", "#row", "reason").alias("example"),
     )
     grouped = kinds.sort("#file", "#row").group_by("target", "source", "scope", "kind", maintain_order=True)
-    counted = grouped.agg(pl.len().alias("count"), pl.col("example").head(EXAMPLES)).sort("scope", "count", "target", "kind", descending=[False, True, False, False])
+    counted = grouped.agg(pl.len().alias("count"), pl.col("example").head(EXAMPLES)).sort(
+        "scope", "count", "target", "kind", descending=[False, True, False, False]
+    )
     return [
-        Turned(table=r["target"] or f"files.{r['source']}", scope=r["scope"], reason=r["kind"], count=r["count"], examples=r["example"])
+        Turned(
+            table=r["target"] or f"files.{r['source']}",
+            scope=r["scope"],
+            reason=r["kind"],
+            count=r["count"],
+            examples=r["example"],
+        )
         for r in counted.iter_rows(named=True)
     ]
 
@@ -84,7 +100,10 @@ def quarantine_rows(sources: Map[str, Source], found: pl.DataFrame, import_id: s
     return everything.select(
         ids.alias("id"),
         pl.lit(import_id).alias("import_id"),
-        pl.when(pl.col("target") == "").then(pl.format("files.{}", "source")).otherwise("target").alias("target"),
+        pl.when(pl.col("target") == "")
+        .then(pl.format("files.{}", "source"))
+        .otherwise("target")
+        .alias("target"),
         "scope",
         pl.col("reason").str.slice(0, 1_000),
         pl.col("#file").alias("file"),

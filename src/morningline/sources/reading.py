@@ -15,7 +15,8 @@ from morningline.sources.mapping import Column, Condition
 from morningline.sources.texts import source_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping as Map
+    from collections.abc import Callable, Iterable
+    from collections.abc import Mapping as Map
     from pathlib import Path
 
     from morningline.sources.mapping import File, Fill, Join, Mapping
@@ -88,7 +89,9 @@ def read_sources(mapping: Mapping, folder: Path, progress: Callable[[str], None]
     for name, file in mapping.files.items():
         for join in file.join:
             _join(sources[name], join, sources[join.file].frame, name)
-        sources[name].frame, sources[name].unread = keep(sources[name].frame, file.where, f"files.{name}.where")
+        sources[name].frame, sources[name].unread = keep(
+            sources[name].frame, file.where, f"files.{name}.where"
+        )
     return sources
 
 
@@ -146,7 +149,9 @@ def _read_kind(name: str, file: File, folder: Path, progress: Callable[[str], No
         content = read_bytes(path)
         records = _format(file, path, formats).read(content, file, label)
         frames.append(records.frame.with_columns(pl.lit(label).alias("#file")))
-        source.files.append(SourceFile(label, sha256(content).hexdigest(), records.frame.height + len(records.broken)))
+        source.files.append(
+            SourceFile(label, sha256(content).hexdigest(), records.frame.height + len(records.broken))
+        )
         source.broken += [BrokenRecord(label, row, reason, text) for row, reason, text in records.broken]
     if frames:
         missing = ["", *file.missing]
@@ -184,7 +189,9 @@ def _derive(source: Source, file: File, name: str) -> None:
 def _fill(source: Source, fill: Fill, other: pl.DataFrame, name: str) -> None:
     keys, taken = fill.keys(), fill.taken()
     require_columns(source.frame, keys, f"files.{name}.fill")
-    source.frame = source.frame.with_columns(pl.lit(None, pl.String).alias(n) for n in taken if n not in source.frame.columns)
+    source.frame = source.frame.with_columns(
+        pl.lit(None, pl.String).alias(n) for n in taken if n not in source.frame.columns
+    )
     if other.width == len(PLACE):
         return
     require_columns(other, [*keys.values(), *taken.values()], f"files.{name}.fill ({fill.file})")
@@ -193,7 +200,9 @@ def _fill(source: Source, fill: Fill, other: pl.DataFrame, name: str) -> None:
         *(pl.col(there).alias(f"#{here}") for here, there in taken.items()),
     ).unique(list(keys), keep="first", maintain_order=True)
     joined = source.frame.join(unique, on=list(keys), how="left", maintain_order="left")
-    source.frame = joined.with_columns(pl.coalesce(here, f"#{here}").alias(here) for here in taken).drop(f"#{here}" for here in taken)
+    source.frame = joined.with_columns(pl.coalesce(here, f"#{here}").alias(here) for here in taken).drop(
+        f"#{here}" for here in taken
+    )
 
 
 def _join(source: Source, join: Join, other: pl.DataFrame, name: str) -> None:
@@ -201,21 +210,41 @@ def _join(source: Source, join: Join, other: pl.DataFrame, name: str) -> None:
     where = f"files.{name}.join"
     require_columns(source.frame, [*keys, *([join.nearest] if join.nearest else [])], where)
     require_columns(other, [*keys.values(), *taken.values()], f"{where} ({join.file})")
-    columns = {f"#k{i}": there for i, there in enumerate(keys.values())} | {here: there for here, there in taken.items()}
+    columns = {f"#k{i}": there for i, there in enumerate(keys.values())} | {
+        here: there for here, there in taken.items()
+    }
     matched = pl.lit(value=True).alias("#matched")
     right = other.select(*(pl.col(there).alias(here) for here, there in columns.items()), matched)
     left = source.frame.drop(n for n in taken if n in source.frame.columns).with_row_index("#order")
     if join.nearest:
         require_columns(other, [join.nearest], f"{where} ({join.file})")
         nearest = other[join.nearest].str.to_date(strict=False).alias("#nearest")
-        right = right.with_columns(nearest).drop_nulls("#nearest").unique(maintain_order=True).sort("#nearest", *taken)
-        left = left.with_columns(pl.col(join.nearest).str.to_date(strict=False).alias("#nearest")).sort("#nearest")
-        joined = left.join_asof(right, on="#nearest", by_left=list(keys), by_right=list(columns)[: len(keys)], strategy="nearest", check_sortedness=False)
+        right = (
+            right.with_columns(nearest)
+            .drop_nulls("#nearest")
+            .unique(maintain_order=True)
+            .sort("#nearest", *taken)
+        )
+        left = left.with_columns(pl.col(join.nearest).str.to_date(strict=False).alias("#nearest")).sort(
+            "#nearest"
+        )
+        joined = left.join_asof(
+            right,
+            on="#nearest",
+            by_left=list(keys),
+            by_right=list(columns)[: len(keys)],
+            strategy="nearest",
+            check_sortedness=False,
+        )
         joined = joined.drop("#nearest")
     else:
         right = right.unique([n for n in columns if n.startswith("#k")], keep="first", maintain_order=True)
-        joined = left.join(right, left_on=list(keys), right_on=[n for n in columns if n.startswith("#k")], how="left")
-    joined = joined.sort("#order").drop("#order", *(n for n in columns if n.startswith("#k") and n in joined.columns))
+        joined = left.join(
+            right, left_on=list(keys), right_on=[n for n in columns if n.startswith("#k")], how="left"
+        )
+    joined = joined.sort("#order").drop(
+        "#order", *(n for n in columns if n.startswith("#k") and n in joined.columns)
+    )
     if join.required:
         lost = joined.filter(pl.col("#matched").is_null())
         source.broken += [_without_partner(row, join) for row in lost.iter_rows(named=True)]
@@ -229,5 +258,8 @@ def _without_partner(row: dict[str, str], join: Join) -> BrokenRecord:
     keys = " and ".join(f"{there} = {row[here]}" for here, there in join.keys().items())
     payload = {name: value for name, value in row.items() if not name.startswith("#")}
     return BrokenRecord(
-        row["#file"], int(row["#row"]), f"no row of {join.file!r} has {keys}", msgspec.json.encode(payload).decode()
+        row["#file"],
+        int(row["#row"]),
+        f"no row of {join.file!r} has {keys}",
+        msgspec.json.encode(payload).decode(),
     )

@@ -48,11 +48,13 @@ class _Reading:
 
 def _said(raw: pl.Expr, column: Column, converters: Map[str, Converter]) -> pl.Expr:
     """The text, unless its notation says by it that there is no value."""
-    absent = converters[column.read].absent if column.read in converters else frozenset()
+    absent = converters[column.read].absent if column.read else frozenset()
     return pl.when(~raw.str.to_uppercase().is_in(list(absent))).then(raw) if absent else raw
 
 
-def shape(target: Target, mapping: Mapping, rows: pl.DataFrame, table: Table, converters: Map[str, Converter]) -> Shaped:
+def shape(
+    target: Target, mapping: Mapping, rows: pl.DataFrame, table: Table, converters: Map[str, Converter]
+) -> Shaped:
     """Read the rows of a file as rows of a table.
 
     Args:
@@ -73,7 +75,9 @@ def shape(target: Target, mapping: Mapping, rows: pl.DataFrame, table: Table, co
         column = Column(column=given) if isinstance(given, str) else given
         if name not in table.columns:
             raise InputError(
-                f"{where} has no column {name!r}.", allowed=", ".join(table.columns), do="Correct the name in the mapping."
+                f"{where} has no column {name!r}.",
+                allowed=", ".join(table.columns),
+                do="Correct the name in the mapping.",
             )
         require_columns(rows, column.sources(), f"{table.name}.{name}")
         readings[name] = _reading(column, name, table, mapping, converters)
@@ -88,7 +92,9 @@ def shape(target: Target, mapping: Mapping, rows: pl.DataFrame, table: Table, co
             *PLACE,
             pl.lit(name).alias("column"),
             pl.col(f"#raw {name}").alias("text"),
-            pl.format(f"{name}: '{{}}' is not {{}}", pl.col(f"#raw {name}"), pl.lit(reading.expects)).alias("reason"),
+            pl.format(f"{name}: '{{}}' is not {{}}", pl.col(f"#raw {name}"), pl.lit(reading.expects)).alias(
+                "reason"
+            ),
         )
         for name, reading in readings.items()
     ]
@@ -96,8 +102,16 @@ def shape(target: Target, mapping: Mapping, rows: pl.DataFrame, table: Table, co
 
 
 def _require_key(table: Table, readings: Map[str, object]) -> None:
-    given_by_program = {"date", "time_zone", "event_at", "known_at"} if table.stage != "event" else {"time_zone", "event_at", "known_at"}
-    needed = [n for n, c in table.columns.items() if not c.nullable and n not in given_by_program and n not in readings]
+    given_by_program = (
+        {"date", "time_zone", "event_at", "known_at"}
+        if table.stage != "event"
+        else {"time_zone", "event_at", "known_at"}
+    )
+    needed = [
+        n
+        for n, c in table.columns.items()
+        if not c.nullable and n not in given_by_program and n not in readings
+    ]
     if needed:
         raise InputError(
             f"The mapping gives {table.name} no {' and no '.join(needed)}.",
@@ -106,7 +120,9 @@ def _require_key(table: Table, readings: Map[str, object]) -> None:
         )
 
 
-def _reading(column: Column, name: str, table: Table, mapping: Mapping, converters: Map[str, Converter]) -> _Reading:
+def _reading(
+    column: Column, name: str, table: Table, mapping: Mapping, converters: Map[str, Converter]
+) -> _Reading:
     declared = table.columns[name]
     where = f"{table.name}.{name}"
     text = source_text(column)
@@ -125,7 +141,9 @@ def _reading(column: Column, name: str, table: Table, mapping: Mapping, converte
     return _Reading(value, _said(raw_text(column), column, converters), expects)
 
 
-def _word(text: pl.Expr, declared: dy.Enum, column: Column, where: str, converters: Map[str, Converter]) -> tuple[pl.Expr, str]:
+def _word(
+    text: pl.Expr, declared: dy.Enum, column: Column, where: str, converters: Map[str, Converter]
+) -> tuple[pl.Expr, str]:
     if column.read is not None:
         text = _converter(column.read, where, converters).function(text)
     words = {_folded(word): word for word in declared.categories}
@@ -180,7 +198,11 @@ def _converted(
 
 def _converter(name: str, where: str, converters: Map[str, Converter]) -> Converter:
     if name not in converters:
-        raise InputError(f"{where} is read as {name!r}, which is no notation.", allowed=", ".join(sorted(converters)), do="Choose one of them.")
+        raise InputError(
+            f"{where} is read as {name!r}, which is no notation.",
+            allowed=", ".join(sorted(converters)),
+            do="Choose one of them.",
+        )
     return converters[name]
 
 

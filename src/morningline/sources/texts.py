@@ -37,7 +37,9 @@ def source_text(column: Column) -> pl.Expr:
         text = text.str.extract(column.extract).str.strip_chars()
     if column.values is not None:
         folded = {key.casefold(): value for key, value in column.values.items()}
-        text = text.str.to_lowercase().replace_strict(list(folded), list(folded.values()), default=None, return_dtype=pl.String)
+        text = text.str.to_lowercase().replace_strict(
+            list(folded), list(folded.values()), default=None, return_dtype=pl.String
+        )
     return text
 
 
@@ -48,5 +50,7 @@ def fold(text: pl.Expr) -> pl.Expr:
 
 def _template(template: str) -> pl.Expr:
     parts = re.split(r"\{([^{}]+)\}", template)
-    pieces = [pl.col(part) if index % 2 else pl.lit(part) for index, part in enumerate(parts) if index % 2 or part]
+    pieces = [
+        pl.col(part) if index % 2 else pl.lit(part) for index, part in enumerate(parts) if index % 2 or part
+    ]
     return pl.concat_str(pieces)

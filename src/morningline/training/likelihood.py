@@ -12,6 +12,9 @@ _MOST_ITERATIONS = 100
 # Half the squared Newton decrement estimates the log likelihood still to be gained, in nats over the whole
 # sample (Boyd & Vandenberghe 2004, "Convex Optimization", section 9.5.1).
 _GAIN_NOT_WORTH_A_STEP = 1e-9
+# Blocks of events keep the weighted copy of X in the cache and the memory bounded; 110,000 rows of 120 columns
+# fit in about a third of the time that one block takes.
+_EVENTS_AT_ONCE = 128
 # A winner's loss below this, on average, means that the values tell the winner.
 _LOSS_OF_A_KNOWN_WINNER = 1e-6
 
@@ -78,10 +81,14 @@ class Likelihood:
             Shapes (columns,) and (columns, columns).
         """
         p = np.exp(log_p)
-        weighted = p[:, None] * self.centred
-        means = group_sums(weighted, self.starts)
+        hessian = self.l2 * np.eye(len(weights))
+        for first in range(0, len(self.starts) - 1, _EVENTS_AT_ONCE):
+            starts = self.starts[first : first + _EVENTS_AT_ONCE + 1]
+            rows = slice(starts[0], starts[-1])
+            weighted = p[rows, None] * self.centred[rows]
+            means = group_sums(weighted, starts - starts[0])
+            hessian += weighted.T @ self.centred[rows] - means.T @ means
         gradient = (p - self.won) @ self.centred + self.l2 * weights
-        hessian = weighted.T @ self.centred - means.T @ means + self.l2 * np.eye(len(weights))
         return gradient, hessian
 
     def maximise(self) -> Maximum:

@@ -24,8 +24,12 @@ def reject(frames: Mapping[str, pl.DataFrame]) -> Sequence[Rejection]:
     if runners is None:
         return []
     fields = runners.group_by("race_id").len().filter(pl.col("len") > MOST_RUNNERS)
-    reason = pl.format("the race has {} runners, more than the {} any race can have", "len", pl.lit(MOST_RUNNERS))
-    return [Rejection("ra_runners", fields.select("race_id", reason.alias("reason")))] if fields.height else []
+    reason = pl.format(
+        "the race has {} runners, more than the {} any race can have", "len", pl.lit(MOST_RUNNERS)
+    )
+    return (
+        [Rejection("ra_runners", fields.select("race_id", reason.alias("reason")))] if fields.height else []
+    )
 
 
 def findings(frames: Mapping[str, pl.DataFrame], checks: Mapping[str, Any]) -> list[Finding]:
@@ -40,7 +44,11 @@ def findings(frames: Mapping[str, pl.DataFrame], checks: Mapping[str, Any]) -> l
     """
     unknown = set(checks) - {"book_below"}
     if unknown:
-        raise InputError(f"There is no check {', '.join(sorted(unknown))}.", allowed="book_below", do="Correct [checks] in the mapping.")
+        raise InputError(
+            f"There is no check {', '.join(sorted(unknown))}.",
+            allowed="book_below",
+            do="Correct [checks] in the mapping.",
+        )
     found = []
     if "ra_results" in frames:
         found += _winners(frames["ra_results"])
@@ -58,35 +66,73 @@ def _winners(results: pl.DataFrame) -> list[Finding]:
     return [
         _finding("dead_heats_for_first", "races that several runners won", heats, races.height),
         _finding("races_without_winner", "races with results and no winner", none, races.height),
-        _finding("races_without_exactly_one_winner", "both of these; they are left out of scores", pl.concat([heats, none]).sort("race_id"), races.height),
+        _finding(
+            "races_without_exactly_one_winner",
+            "both of these; they are left out of scores",
+            pl.concat([heats, none]).sort("race_id"),
+            races.height,
+        ),
     ]
 
 
 def _books(odds: pl.DataFrame, below: float) -> Finding:
-    books = odds.group_by("race_id", "bookmaker_id", "price_kind", "event_at").agg((1 / pl.col("decimal_odds")).sum().alias("book"))
-    thin = books.filter(pl.col("book") < below).sort("race_id").with_columns(pl.format("{} ({})", "race_id", pl.col("book").round(3)).alias("race_id"))
-    return _finding("incomplete_books", f"races whose sum of 1/odds is under {below}: runners are missing", thin, books.height)
+    books = odds.group_by("race_id", "bookmaker_id", "price_kind", "event_at").agg(
+        (1 / pl.col("decimal_odds")).sum().alias("book")
+    )
+    thin = (
+        books.filter(pl.col("book") < below)
+        .sort("race_id")
+        .with_columns(pl.format("{} ({})", "race_id", pl.col("book").round(3)).alias("race_id"))
+    )
+    return _finding(
+        "incomplete_books",
+        f"races whose sum of 1/odds is under {below}: runners are missing",
+        thin,
+        books.height,
+    )
 
 
 def _gaps(races: pl.DataFrame) -> list[Finding]:
     found = []
     if "race_number" in races.columns:
-        meetings = races.drop_nulls("race_number").group_by("date", "course_id").agg(pl.col("race_number").max().alias("last"), pl.col("race_number").n_unique().alias("n"))
-        short = meetings.filter(pl.col("last") > pl.col("n")).sort("date", "course_id").with_columns(
-            pl.format("{} {}: {} of {}", "date", "course_id", "n", "last").alias("race_id")
+        meetings = (
+            races.drop_nulls("race_number")
+            .group_by("date", "course_id")
+            .agg(pl.col("race_number").max().alias("last"), pl.col("race_number").n_unique().alias("n"))
         )
-        found.append(_finding("gaps_in_race_numbers", "meetings with a race number missing", short, meetings.height))
+        short = (
+            meetings.filter(pl.col("last") > pl.col("n"))
+            .sort("date", "course_id")
+            .with_columns(pl.format("{} {}: {} of {}", "date", "course_id", "n", "last").alias("race_id"))
+        )
+        found.append(
+            _finding("gaps_in_race_numbers", "meetings with a race number missing", short, meetings.height)
+        )
     if "season_index" in races.columns:
         indexed = races.drop_nulls("season_index").sort("date", "season_index")
         step = indexed.with_columns((pl.col("season_index") - pl.col("season_index").shift()).alias("step"))
         # A season starts again at a low number; only a jump upwards is a gap.
-        jumps = step.filter(pl.col("step") > 1).with_columns(pl.format("before {} ({} missing)", "id", pl.col("step") - 1).alias("race_id"))
+        jumps = step.filter(pl.col("step") > 1).with_columns(
+            pl.format("before {} ({} missing)", "id", pl.col("step") - 1).alias("race_id")
+        )
         missing = int((jumps["step"] - 1).sum())
         found.append(
-            Finding(name="gaps_in_season_numbers", meaning="races missing between serial numbers of a season", count=missing, of=indexed.height + missing, examples=jumps["race_id"].head(EXAMPLES).to_list())
+            Finding(
+                name="gaps_in_season_numbers",
+                meaning="races missing between serial numbers of a season",
+                count=missing,
+                of=indexed.height + missing,
+                examples=jumps["race_id"].head(EXAMPLES).to_list(),
+            )
         )
     return found
 
 
 def _finding(name: str, meaning: str, rows: pl.DataFrame, of: int) -> Finding:
-    return Finding(name=name, meaning=meaning, count=rows.height, of=of, examples=rows["race_id"].head(EXAMPLES).to_list())
+    return Finding(
+        name=name,
+        meaning=meaning,
+        count=rows.height,
+        of=of,
+        examples=rows["race_id"].head(EXAMPLES).to_list(),
+    )

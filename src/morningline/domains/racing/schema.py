@@ -63,7 +63,9 @@ class Races(Fact):
     time_zone = text("IANA time zone of the local day.")
     course_id = text("Where it is run.")
     race_number = dy.Int16(nullable=True, min=1, max=99, description="Number of the race at its meeting.")
-    season_index = dy.Int32(nullable=True, min=1, description="Serial number in the season; gaps show missing races.")
+    season_index = dy.Int32(
+        nullable=True, min=1, description="Serial number in the season; gaps show missing races."
+    )
     name = text("Name of the race.", null=True, longest=400)
     type = word("Flat or over jumps.", words(RACE_TYPES))
     race_class = text("Class as the authority names it (1 is best).", null=True, longest=40)
@@ -92,7 +94,9 @@ class Runners(Fact):
     age = dy.Int16(nullable=True, min=1, max=40, description="Age in years.")
     weight_lbs = dy.Float64(nullable=True, min=60, max=220, description="Weight to be carried, in pounds.")
     claim_lbs = dy.Float64(nullable=True, min=0, max=20, description="Jockey's allowance, in pounds.")
-    body_weight_lbs = dy.Float64(nullable=True, min=400, max=1_800, description="Declared weight of the horse, in pounds.")
+    body_weight_lbs = dy.Float64(
+        nullable=True, min=400, max=1_800, description="Declared weight of the horse, in pounds."
+    )
     rating = dy.Int16(nullable=True, min=0, max=200, description="Official rating before the race.")
     headgear = text("Headgear and equipment, as coded by the source.", null=True, longest=40)
 
@@ -103,13 +107,23 @@ class Results(Fact):
     race_id = text("The race.", key=True)
     horse_id = text("The horse.", key=True)
     date = day("Local day of the race.", key=True)
-    outcome = word("FIN finished, else why it did not: PU, F, UR, BD, RR, DSQ, NR, VOID...", words(OUTCOMES), null=False)
-    position = dy.Int16(nullable=True, min=1, max=MOST_RUNNERS, description="Official placing; shared in a dead heat.")
+    outcome = word(
+        "FIN finished, else why it did not: PU, F, UR, BD, RR, DSQ, NR, VOID...", words(OUTCOMES), null=False
+    )
+    position = dy.Int16(
+        nullable=True, min=1, max=MOST_RUNNERS, description="Official placing; shared in a dead heat."
+    )
     beaten_lengths = dy.Float64(nullable=True, min=0, max=1_000, description="Lengths behind the winner.")
     finish_seconds = dy.Float64(nullable=True, min=10, max=2_000, description="Finishing time in seconds.")
-    running_positions = dy.List(dy.Int16(), nullable=True, description="Position at each call, first to last.")
-    performance_rating = dy.Float64(nullable=True, min=-100, max=300, description="Rating given to this run after it.")
-    speed_rating = dy.Float64(nullable=True, min=-100, max=300, description="Speed figure given to this run after it.")
+    running_positions = dy.List(
+        dy.Int16(), nullable=True, description="Position at each call, first to last."
+    )
+    performance_rating = dy.Float64(
+        nullable=True, min=-100, max=300, description="Rating given to this run after it."
+    )
+    speed_rating = dy.Float64(
+        nullable=True, min=-100, max=300, description="Speed figure given to this run after it."
+    )
 
 
 class RaceResults(Fact):
@@ -163,38 +177,75 @@ CATALOG = Catalog(
         _master("dams", Master, "a dam"),
         _master("damsires", Master, "a dam's sire"),
         _master(
-            "horses", Horses, "a horse",
-            _to("region_id", "regions"), _to("sire_id", "sires"), _to("dam_id", "dams"), _to("damsire_id", "damsires"),
+            "horses",
+            Horses,
+            "a horse",
+            _to("region_id", "regions"),
+            _to("sire_id", "sires"),
+            _to("dam_id", "dams"),
+            _to("damsire_id", "damsires"),
         ),
         _master("jockeys", Master, "a jockey"),
         _master("trainers", Master, "a trainer"),
         _master("owners", Master, "an owner"),
         Table(
-            name="ra_races", schema=Races, grain="a race, as its card says", stage="event",
-            references=(_to("course_id", "courses"),), indexes=(("date",),),
-            day="date", off="off_at", zone="time_zone",
+            name="ra_races",
+            schema=Races,
+            grain="a race, as its card says",
+            stage="event",
+            references=(_to("course_id", "courses"),),
+            indexes=(("date",),),
+            day="date",
+            off="off_at",
+            zone="time_zone",
         ),
         Table(
-            name="ra_runners", schema=Runners, grain="a horse in a race, as the card says", stage="pre",
-            references=(RACE, _to("horse_id", "horses"), _to("jockey_id", "jockeys"), _to("trainer_id", "trainers"), _to("owner_id", "owners")),
-            partition_by="date", indexes=(("horse_id",),),
+            name="ra_runners",
+            schema=Runners,
+            grain="a horse in a race, as the card says",
+            stage="pre",
+            references=(
+                RACE,
+                _to("horse_id", "horses"),
+                _to("jockey_id", "jockeys"),
+                _to("trainer_id", "trainers"),
+                _to("owner_id", "owners"),
+            ),
+            partition_by="date",
+            indexes=(("horse_id",),),
         ),
         Table(
-            name="ra_results", schema=Results, grain="what came of a runner", stage="post",
-            references=(RACE, RUNNER), partition_by="date",
+            name="ra_results",
+            schema=Results,
+            grain="what came of a runner",
+            stage="post",
+            references=(RACE, RUNNER),
+            partition_by="date",
             rules=(("finisher_has_position", "(outcome = 'FIN') = (position IS NOT NULL)"),),
         ),
         Table(
-            name="ra_race_results", schema=RaceResults, grain="what was said of a race after it", stage="post",
+            name="ra_race_results",
+            schema=RaceResults,
+            grain="what was said of a race after it",
+            stage="post",
             references=(RACE,),
         ),
         Table(
-            name="ra_odds", schema=Odds, grain="a price at an instant", stage="price", append_only=True,
-            references=(RACE, RUNNER, _to("bookmaker_id", "bookmakers")), partition_by="date",
+            name="ra_odds",
+            schema=Odds,
+            grain="a price at an instant",
+            stage="price",
+            append_only=True,
+            references=(RACE, RUNNER, _to("bookmaker_id", "bookmakers")),
+            partition_by="date",
         ),
         Table(
-            name="ra_dividends", schema=Dividends, grain="what a pool paid for a combination", stage="post",
-            references=(RACE,), partition_by="date",
+            name="ra_dividends",
+            schema=Dividends,
+            grain="what a pool paid for a combination",
+            stage="post",
+            references=(RACE,),
+            partition_by="date",
         ),
     )
 )
