@@ -69,9 +69,7 @@ def connection(postgres_url):
 def test_a_frame_survives_the_round_trip_to_the_last_bit(connection, rows):
     frame = pl.DataFrame(rows, schema=SCHEMA)
     connection.rollback()
-    connection.execute(
-        f"CREATE TEMP TABLE trip (i bigint GENERATED ALWAYS AS IDENTITY, {COLUMNS}) ON COMMIT DROP"
-    )
+    connection.execute(f"CREATE TEMP TABLE trip (i bigint GENERATED ALWAYS AS IDENTITY, {COLUMNS}) ON COMMIT DROP")
     assert copy_in(connection, "trip", frame) == frame.height
     back = read_frame(connection, f"SELECT {', '.join(SCHEMA)} FROM trip ORDER BY i", SCHEMA)
     assert back.schema == frame.schema
@@ -90,9 +88,7 @@ def test_a_single_column_survives_too(connection, dtype, data):
     frame = pl.DataFrame({"v": pl.Series(data.draw(st.lists(st.none() | value, max_size=6)), dtype=dtype)})
     kind = {pl.String: "text", pl.Int64: "bigint"}.get(dtype, "bigint[]")
     connection.rollback()
-    connection.execute(
-        f"CREATE TEMP TABLE one (i bigint GENERATED ALWAYS AS IDENTITY, v {kind}) ON COMMIT DROP"
-    )
+    connection.execute(f"CREATE TEMP TABLE one (i bigint GENERATED ALWAYS AS IDENTITY, v {kind}) ON COMMIT DROP")
     copy_in(connection, "one", frame)
     assert read_frame(connection, "SELECT v FROM one ORDER BY i", frame.schema).equals(frame)
 
@@ -108,19 +104,13 @@ def test_other_dtypes_and_time_zones_keep_their_values(connection):
         }
     )
     connection.rollback()
-    connection.execute(
-        "CREATE TEMP TABLE other (k text, m numeric, z timestamptz, i smallint, g real) ON COMMIT DROP"
-    )
+    connection.execute("CREATE TEMP TABLE other (k text, m numeric, z timestamptz, i smallint, g real) ON COMMIT DROP")
     copy_in(connection, "other", frame)
     assert read_frame(connection, "SELECT * FROM other", frame.schema).equals(frame)
-    assert connection.execute("SELECT DISTINCT z FROM other").fetchone() == (
-        datetime(2024, 7, 1, 12, tzinfo=UTC),
-    )
+    assert connection.execute("SELECT DISTINCT z FROM other").fetchone() == (datetime(2024, 7, 1, 12, tzinfo=UTC),)
 
 
-@pytest.mark.parametrize(
-    "dtype", [pl.Datetime("us"), pl.Datetime("ns", "UTC"), pl.Duration, pl.List(pl.String)]
-)
+@pytest.mark.parametrize("dtype", [pl.Datetime("us"), pl.Datetime("ns", "UTC"), pl.Duration, pl.List(pl.String)])
 def test_a_dtype_without_an_exact_form_is_refused(connection, dtype):
     with pytest.raises(InputError, match="'odd'"):
         copy_in(connection, "anything", pl.DataFrame(schema={"odd": dtype}).clear(1))
@@ -143,10 +133,7 @@ def test_parameters_are_values_and_never_sql(connection):
     )
     assert back.rows() == [(sly, date(2024, 1, 2))]
     assert read_frame(connection, "SELECT 7 % 4 AS n -- rest;", {"n": pl.Int64}).item() == 3
-    assert (
-        read_frame(connection, "SELECT %s % 4 AS n;".replace("% 4", "%% 4"), {"n": pl.Int64}, (7,)).item()
-        == 3
-    )
+    assert read_frame(connection, "SELECT %s % 4 AS n;".replace("% 4", "%% 4"), {"n": pl.Int64}, (7,)).item() == 3
 
 
 def test_columns_come_in_the_order_of_the_schema_and_others_are_refused(connection):

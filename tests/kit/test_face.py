@@ -28,6 +28,8 @@ def test_the_face_exports_these_names():
 
 
 def test_the_face_and_the_database_import_nothing_heavy():
-    code = "import sys, morningline.kit, morningline.kit.database; print(sorted({'polars', 'psycopg'} & set(sys.modules)))"
+    code = (
+        "import sys, morningline.kit, morningline.kit.database; print(sorted({'polars', 'psycopg'} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert done.stdout.strip() == "[]"

@@ -39,10 +39,26 @@ server.release()
 
 
 @pytest.fixture
-def folder():
-    """A folder for one cluster, outside pytest's own: that one is closed to the server's user by other sessions."""
+def empty():
+    """Where no cluster is yet; outside pytest's own folder, which other sessions close to the server's user."""
     with tempfile.TemporaryDirectory(prefix="morningline-") as made:
         yield Path(made) / "database"
+
+
+@pytest.fixture(scope="module")
+def template():
+    """A cluster that has stopped: making one costs more than the rest of a test."""
+    with tempfile.TemporaryDirectory(prefix="morningline-") as made:
+        with EmbeddedPostgres(Path(made) / "database"):
+            pass
+        yield Path(made) / "database"
+
+
+@pytest.fixture
+def folder(empty, template):
+    """A folder with a cluster of its own, stopped."""
+    subprocess.run(["cp", "-a", template, empty], check=True)
+    return empty
 
 
 @contextmanager
@@ -96,8 +112,8 @@ def kept(url):
         return [n for (n,) in connection.execute("SELECT n FROM kept ORDER BY n")]
 
 
-def test_a_new_cluster_is_ready_in_seconds_and_set_up_for_exact_comparison(folder):
-    server = EmbeddedPostgres(folder)
+def test_a_new_cluster_is_ready_in_seconds_and_set_up_for_exact_comparison(empty):
+    server = EmbeddedPostgres(empty)
     assert not server.status().made
     begun = time.monotonic()
     with server as url:
@@ -107,9 +123,7 @@ def test_a_new_cluster_is_ready_in_seconds_and_set_up_for_exact_comparison(folde
                 name: connection.execute(f"SHOW {name}").fetchone()[0]
                 for name in ("server_encoding", "TimeZone", "jit", "listen_addresses", "data_checksums")
             }
-            ordered = connection.execute(
-                "SELECT array_agg(w ORDER BY w) FROM unnest('{b,a,B,é,z}'::text[]) w"
-            )
+            ordered = connection.execute("SELECT array_agg(w ORDER BY w) FROM unnest('{b,a,B,é,z}'::text[]) w")
             assert ordered.fetchone()[0] == sorted(["b", "a", "B", "é", "z"])
         assert list(shown.values()) == ["UTF8", "UTC", "off", "", "on"]
         status = server.status()
@@ -152,16 +166,15 @@ def test_joining_takes_milliseconds(folder):
             assert time.monotonic() - begun < 0.05
 
 
-def test_many_processes_that_come_at_once_find_one_server(folder):
-    commands = [[sys.executable, "-c", MEMBER, str(folder)] for _ in range(6)]
+def test_many_processes_that_come_at_once_find_one_server(empty):
+    commands = [[sys.executable, "-c", MEMBER, str(empty)] for _ in range(6)]
     processes = [
-        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        for command in commands
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for command in commands
     ]
     outputs = [process.communicate("\n", timeout=120)[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * 6
     assert len(set(outputs)) == 1
-    assert not running(folder)
+    assert not running(empty)
 
 
 def test_a_process_that_exits_without_a_word_is_no_member_any_more(folder):
@@ -254,9 +267,7 @@ def test_a_stale_process_number_that_a_stranger_now_bears_blocks_nothing_and_hur
     owner = (folder / "data").stat().st_uid
     with subprocess.Popen(["sleep", "60"], user=owner) as stranger:
         (folder / "data" / "postmaster.pid").write_text(left.replace(str(pid), str(stranger.pid), 1))
-        (folder / "run" / ".s.PGSQL.5432.lock").write_text(
-            socket_lock.replace(str(pid), str(stranger.pid), 1)
-        )
+        (folder / "run" / ".s.PGSQL.5432.lock").write_text(socket_lock.replace(str(pid), str(stranger.pid), 1))
         assert not running(folder)
         with EmbeddedPostgres(folder) as again:
             assert kept(again) == [1]
@@ -264,23 +275,25 @@ def test_a_stale_process_number_that_a_stranger_now_bears_blocks_nothing_and_hur
         stranger.kill()
 
 
-def test_a_kill_in_the_middle_of_making_the_cluster_leaves_nothing_half_made(folder):
-    with subprocess.Popen([sys.executable, "-c", MEMBER, str(folder)], stdout=subprocess.DEVNULL) as process:
-        until((folder / "data-new" / "base").exists)
+def test_a_kill_in_the_middle_of_making_the_cluster_leaves_nothing_half_made(empty):
+    with subprocess.Popen([sys.executable, "-c", MEMBER, str(empty)], stdout=subprocess.DEVNULL) as process:
+        until((empty / "data-new" / "base").exists)
         process.kill()
-    with EmbeddedPostgres(folder) as url:
+    with EmbeddedPostgres(empty) as url:
         write(url, 1)
         assert kept(url) == [1]
 
 
 @pytest.mark.parametrize("name", ["n" * 120, "a,b", 'it\'s "odd" $HOME `x`; é'])
 def test_long_and_odd_folder_names_work(folder, name):
-    with EmbeddedPostgres(folder / name) as url:
+    folder.rename(folder.with_name(name))
+    folder = folder.with_name(name)
+    with EmbeddedPostgres(folder) as url:
         write(url, 1)
-        with member(folder / name) as other:
+        with member(folder) as other:
             assert other.url == url
             assert kept(other.url) == [1]
-    assert not running(folder / name)
+    assert not running(folder)
     for short in Path(tempfile.gettempdir()).glob("morningline-????????????"):
         if short.is_dir() and not any(short.iterdir()):
             short.rmdir()
@@ -303,37 +316,38 @@ def test_a_cluster_of_another_version_is_refused(folder):
         EmbeddedPostgres(folder).acquire()
 
 
-def test_a_folder_that_is_a_file_is_refused(folder):
-    folder.write_text("", encoding="utf-8")
+def test_a_folder_that_is_a_file_is_refused(empty):
+    empty.write_text("", encoding="utf-8")
     with pytest.raises(DatabaseError, match="is a file"):
-        EmbeddedPostgres(folder).acquire()
+        EmbeddedPostgres(empty).acquire()
 
 
 def test_an_open_database_outlives_its_server(folder):
-    with Database.open(Settings(home=folder), Workspace(folder)) as database:
+    workspace = Workspace(folder.parent)
+    with Database.open(Settings(home=workspace.root), workspace) as database:
         write(database.url, 1)
-        os.kill(EmbeddedPostgres(folder / "database").status().pid, signal.SIGKILL)
+        os.kill(EmbeddedPostgres(folder).status().pid, signal.SIGKILL)
         with database.connect() as connection:
             assert connection.execute("SELECT n FROM kept").fetchall() == [(1,)]
-    assert not running(folder / "database")
+    assert not running(folder)
 
 
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() != 0, reason="only root can become another user")
 class TestUsers:
     @pytest.fixture
-    def nobodys(self, folder):
+    def nobodys(self, empty):
         """A folder of the user nobody."""
-        folder.mkdir()
-        folder.parent.chmod(0o755)
-        shutil.chown(folder, "nobody")
-        return folder
+        empty.mkdir()
+        empty.parent.chmod(0o755)
+        shutil.chown(empty, "nobody")
+        return empty
 
-    def test_as_root_it_runs_as_another_user_and_lets_that_one_pass_but_not_read(self, folder):
-        folder.parent.chmod(0o700)
-        server = EmbeddedPostgres(folder)
+    def test_as_root_it_runs_as_another_user_and_lets_that_one_pass_but_not_read(self, empty):
+        empty.parent.chmod(0o700)
+        server = EmbeddedPostgres(empty)
         with server:
             assert psutil.Process(server.status().pid).uids().real not in (0, None)
-            assert folder.parent.stat().st_mode & 0o777 == 0o701
+            assert empty.parent.stat().st_mode & 0o777 == 0o701
 
     def test_an_ordinary_user_runs_it_as_himself(self, nobodys):
         with member(nobodys, "nobody") as process:
@@ -353,9 +367,9 @@ class TestUsers:
             leave(process)
         assert not running(nobodys)
 
-    def test_a_stranger_is_told_that_the_database_is_anothers(self, folder):
-        with EmbeddedPostgres(folder):
-            folder.parent.chmod(0o755)
-            command = [sys.executable, "-c", MEMBER, str(folder), "nobody"]
+    def test_a_stranger_is_told_that_the_database_is_anothers(self, empty):
+        with EmbeddedPostgres(empty):
+            empty.parent.chmod(0o755)
+            command = [sys.executable, "-c", MEMBER, str(empty), "nobody"]
             done = subprocess.run(command, check=False, capture_output=True, text=True)
         assert "belongs to another user" in done.stderr

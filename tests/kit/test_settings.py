@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 import pytest
@@ -13,6 +13,9 @@ from hypothesis import strategies as st
 
 from morningline.kit.errors import SettingsError
 from morningline.kit.settings import Settings, commented_toml, describe, load_settings, mask_url
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 SECRET = "postgresql://ann:hunter2@db.example/facts"  # noqa: S105
 
@@ -105,9 +108,7 @@ def test_whatever_the_password_masking_hides_it(password, quoted):
     secret = f"s3cr3t{quote(password, safe='') if quoted else password}t3rc3s"
     shown = mask_url(f"postgresql://ann:{secret}@db.example:5432/facts?sslmode=require")
     assert shown == "postgresql://ann:***@db.example:5432/facts?sslmode=require"
-    in_query = mask_url(
-        f"postgresql://db.example/facts?password={quote(password, safe='')}s3cr3t&sslmode=require"
-    )
+    in_query = mask_url(f"postgresql://db.example/facts?password={quote(password, safe='')}s3cr3t&sslmode=require")
     assert in_query == "postgresql://db.example/facts?password=***&sslmode=require"
 
 

@@ -190,9 +190,7 @@ def test_hostile_text_stays_text(data):
         provenance=[(HOSTILE, HOSTILE)],
         models={**data.models, HOSTILE: data.models["market"]},
         excluded={HOSTILE: 1},
-        seasons=[
-            SeasonScores(label=HOSTILE, events=1, losses={HOSTILE: (1, 1, 1), "market": (1, None, math.nan)})
-        ],
+        seasons=[SeasonScores(label=HOSTILE, events=1, losses={HOSTILE: (1, 1, 1), "market": (1, None, math.nan)})],
         reliability={HOSTILE: bins(), "market": bins()},
         importance=[FeatureShare(feature=HOSTILE, share=0.1, description=HOSTILE)],
         quality=[replace(data.quality[0], table=HOSTILE, notes=HOSTILE)],

@@ -225,9 +225,7 @@ def test_the_same_unit_is_the_same_converter():
     assert to_unit(CONVERTERS["number"], "") is CONVERTERS["number"]
 
 
-@pytest.mark.parametrize(
-    ("name", "unit", "allowed"), [("kg", "m", "lb, kg, st"), ("number", "lb", "no unit")]
-)
+@pytest.mark.parametrize(("name", "unit", "allowed"), [("kg", "m", "lb, kg, st"), ("number", "lb", "no unit")])
 def test_a_quantity_is_not_given_in_a_unit_of_another(name, unit, allowed):
     with pytest.raises(InputError) as error:
         to_unit(CONVERTERS[name], unit)

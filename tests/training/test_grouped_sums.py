@@ -8,9 +8,7 @@ from hypothesis import strategies as st
 from morningline.kit.errors import InputError
 from morningline.training import group_log_softmax, group_maxima, group_softmax, group_sums, spread
 
-EVENTS = st.lists(
-    st.lists(st.floats(-700, 700, allow_nan=False), min_size=1, max_size=8), min_size=1, max_size=6
-)
+EVENTS = st.lists(st.lists(st.floats(-700, 700, allow_nan=False), min_size=1, max_size=8), min_size=1, max_size=6)
 
 
 def flat(events):

@@ -39,9 +39,7 @@ def test_the_exponents_are_scipys_maximum_of_a_naive_likelihood():
     def naive(exponents):
         total = 0.0
         for first, end in itertools.pairwise(starts):
-            product = np.prod(
-                [np.exp(m[first:end]) ** a for m, a in zip(members, exponents, strict=True)], axis=0
-            )
+            product = np.prod([np.exp(m[first:end]) ** a for m, a in zip(members, exponents, strict=True)], axis=0)
             total -= np.log(product[won[first:end] == 1][0] / product.sum())
         return total
 
@@ -58,17 +56,13 @@ def test_one_overconfident_member_is_cooled_down():
 
 def test_a_pool_of_one_with_exponent_one_changes_nothing():
     members, starts, _ = two_members(5, 50)
-    np.testing.assert_allclose(
-        LogPool(exponents=(1.0,)).log_scores(members[:1], starts), members[0], rtol=1e-12
-    )
+    np.testing.assert_allclose(LogPool(exponents=(1.0,)).log_scores(members[:1], starts), members[0], rtol=1e-12)
 
 
 def test_members_that_say_the_same_share_one_weight():
     members, starts, won = two_members(6, 300)
     alone = LogPool.fit(members[:1], starts, won).exponents[0]
-    np.testing.assert_allclose(
-        LogPool.fit([members[0]] * 2, starts, won).exponents, [alone / 2] * 2, rtol=1e-6
-    )
+    np.testing.assert_allclose(LogPool.fit([members[0]] * 2, starts, won).exponents, [alone / 2] * 2, rtol=1e-6)
 
 
 def test_a_member_that_knows_every_winner_is_refused():

@@ -43,9 +43,7 @@ def test_the_interval_equals_a_bootstrap_that_really_redraws_days():
     days = np.unique(sample.days)
     drawn = []
     for _ in range(4000):
-        events = np.concatenate(
-            [np.flatnonzero(sample.days == day) for day in random.choice(days, len(days))]
-        )
+        events = np.concatenate([np.flatnonzero(sample.days == day) for day in random.choice(days, len(days))])
         drawn.append(gain[events].sum() / chance[events].sum())
     low, high = np.percentile(drawn, [2.5, 97.5])
     width = high - low

@@ -26,9 +26,7 @@ def test_each_part_holds_its_days_and_both_ends_belong_to_it():
 
 @given(st.lists(st.integers(0, 30), min_size=1), st.integers(0, 30), st.integers(2, 30), st.integers(0, 30))
 def test_no_day_is_in_two_parts_and_parts_follow_each_other(offsets, until, gap, length):
-    split = PeriodSplit(
-        train_until=after(until), test_from=after(until + gap), test_to=after(until + gap + length)
-    )
+    split = PeriodSplit(train_until=after(until), test_from=after(until + gap), test_to=after(until + gap + length))
     # One event in each part, so that none is empty, and the drawn ones anywhere.
     days = 738_000 + np.array([0, until + 1, until + gap, *offsets])
     train, validation, test = split.masks(days)

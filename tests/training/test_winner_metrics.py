@@ -78,9 +78,7 @@ def test_the_order_of_entrants_changes_no_score():
     )
 
 
-@given(
-    st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.9]), st.booleans()), min_size=1), st.integers(1, 9)
-)
+@given(st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.9]), st.booleans()), min_size=1), st.integers(1, 9))
 def test_bins_hold_every_row_once_and_never_part_equal_probabilities(rows, bins):
     p, won = (np.array(column, dtype=float) for column in zip(*rows, strict=True))
     parts = reliability(p, won, bins)

@@ -7,7 +7,7 @@ domain comes through the same door.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -49,6 +49,6 @@ class Domain:
     mappings: Path
     converters: Mapping[str, Converter]
     reject: Callable[[Mapping[str, pl.DataFrame]], Sequence[Rejection]]
-    findings: Callable[[Mapping[str, pl.DataFrame], Mapping[str, Any]], list[Finding]]
+    findings: Callable[[Mapping[str, pl.DataFrame]], list[Finding]]
     feature_set: FeatureSet
     task: Task

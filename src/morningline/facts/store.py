@@ -67,7 +67,7 @@ def _merge_statement(table: Table, columns: Sequence[str]) -> str:
     names = ", ".join(columns)
     key = ", ".join(table.key)
     values = [name for name in columns if name not in table.key]
-    insert = f"INSERT INTO {table.name} AS t ({names}) SELECT {names} FROM staged ON CONFLICT ({key})"
+    insert = f"INSERT INTO {table.name} AS t ({names}) SELECT {names} FROM staged ON CONFLICT ({key})"  # noqa: S608 - our own names
     if table.append_only or not values:
         return f"{insert} DO NOTHING"
     merged = {name: f"COALESCE(EXCLUDED.{name}, t.{name})" for name in values}
@@ -82,7 +82,7 @@ def _merge_statement(table: Table, columns: Sequence[str]) -> str:
 
 def count(connection: psycopg.Connection[Any], table: Table) -> int:
     """Rows in a table now."""
-    row = connection.execute(f"SELECT count(*) FROM {table.name}".encode()).fetchone()
+    row = connection.execute(f"SELECT count(*) FROM {table.name}".encode()).fetchone()  # noqa: S608 - our own names
     return int(row[0]) if row else 0
 
 

@@ -19,9 +19,7 @@ EVENT_AT = "When it happened (UTC); where only the day is known, the last instan
 KNOWN_AT = "When we could first have known it (UTC): the fetch, or the provider's publication rule."
 
 
-def text(
-    description: str, *, key: bool = False, null: bool = False, longest: int = 200, **metadata: str
-) -> dy.String:
+def text(description: str, *, key: bool = False, null: bool = False, longest: int = 200, **metadata: str) -> dy.String:
     """A text column; `longest` is in characters, `metadata` may override `sql_type`."""
     limit = None if "sql_type" in metadata else longest
     return dy.String(
@@ -36,9 +34,7 @@ def word(description: str, words: Iterable[str], *, key: bool = False, null: boo
 
 def instant(description: str, *, null: bool = False, key: bool = False) -> dy.Datetime:
     """A column of UTC instants, in microseconds."""
-    return dy.Datetime(
-        time_zone="UTC", time_unit="us", nullable=null, primary_key=key, description=description
-    )
+    return dy.Datetime(time_zone="UTC", time_unit="us", nullable=null, primary_key=key, description=description)
 
 
 def day(description: str, *, key: bool = False, null: bool = False) -> dy.Date:
@@ -107,9 +103,7 @@ class Table:
         """Name to column, the clocks last."""
         columns = self.schema.columns()
         clocks = ("event_at", "known_at")
-        return {n: c for n, c in columns.items() if n not in clocks} | {
-            n: columns[n] for n in clocks if n in columns
-        }
+        return {n: c for n, c in columns.items() if n not in clocks} | {n: columns[n] for n in clocks if n in columns}
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -120,8 +114,7 @@ class Table:
     def dtypes(self) -> dict[str, pl.DataType]:
         """Name to Polars type, in the table's order; vocabularies are read back as text."""
         return {
-            name: pl.String() if isinstance(column, dy.Enum) else column.dtype
-            for name, column in self.columns.items()
+            name: pl.String() if isinstance(column, dy.Enum) else column.dtype for name, column in self.columns.items()
         }
 
     def event_reference(self, events: str) -> Reference | None:

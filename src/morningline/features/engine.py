@@ -101,9 +101,7 @@ def _take(state: State, step: Step) -> None:
         elif isinstance(step, WithinEvent):
             state.add_features(state.entrants.select(_within(step).alias(step.name)))
         elif isinstance(step, Derived):
-            state.history = state.history.with_columns(
-                pl.sql_expr(step.sql).cast(pl.Float64).alias(step.name)
-            )
+            state.history = state.history.with_columns(pl.sql_expr(step.sql).cast(pl.Float64).alias(step.name))
         elif isinstance(step, Centred):
             value = pl.col(step.of)
             state.history = state.history.with_columns(
@@ -164,15 +162,11 @@ def _histories_of_key(state: State, key: tuple[str, ...], wanted: Sequence[Histo
     rows = state.history.select(
         *key, "usable_at", *(pl.col(v).cast(pl.Float64).alias(v) for v in values if v not in key)
     )
-    rows = rows.join(code, on=list(key), how="inner", maintain_order="left").sort(
-        "#code", maintain_order=True
-    )
+    rows = rows.join(code, on=list(key), how="inner", maintain_order="left").sort("#code", maintain_order=True)
     states = rows.select("#code", "usable_at", *(e.alias(n) for n, e in _states(wanted).items())).sort(
         "usable_at", maintain_order=True
     )
-    targets = (
-        state.entrants.select(*key, "cutoff").with_row_index("#row").join(code, on=list(key), how="left")
-    )
+    targets = state.entrants.select(*key, "cutoff").with_row_index("#row").join(code, on=list(key), how="left")
     targets = targets.select("#row", "#code", "cutoff").sort("cutoff")
     now = _as_of(targets, states, 0)
     before = {
@@ -202,9 +196,7 @@ def _states(wanted: Sequence[History]) -> dict[str, pl.Expr]:
             states["#last_at"] = pl.col("usable_at")
             continue
         if isinstance(window, Decay):
-            states[_ewm(feature)] = running(
-                value.ewm_mean_by("usable_at", half_life=f"{window.half_life_days}d")
-            )
+            states[_ewm(feature)] = running(value.ewm_mean_by("usable_at", half_life=f"{window.half_life_days}d"))
             continue
         if feature.aggregate in {"min", "max", "last"}:
             states[_extreme(feature)] = running(_extreme_state(feature, value))
@@ -220,9 +212,7 @@ def _states(wanted: Sequence[History]) -> dict[str, pl.Expr]:
             total = expression.cum_sum()
             states[f"#{part} {name}"] = running(total)
             if isinstance(window, Last):
-                states[f"#{part} {name} {window.rows}"] = running(
-                    total - total.shift(window.rows, fill_value=0.0)
-                )
+                states[f"#{part} {name} {window.rows}"] = running(total - total.shift(window.rows, fill_value=0.0))
     return states
 
 
@@ -286,9 +276,7 @@ def _aggregate(feature: History, parts: dict[str, pl.Expr]) -> pl.Expr:
 
 
 def _ewm(feature: History) -> str:
-    return (
-        f"#ewm {feature.value} {feature.window.half_life_days}" if isinstance(feature.window, Decay) else ""
-    )
+    return f"#ewm {feature.value} {feature.window.half_life_days}" if isinstance(feature.window, Decay) else ""
 
 
 def _extreme(feature: History) -> str:

@@ -93,9 +93,7 @@ def _read(name: str, dtype: pl.DataType) -> pl.Expr:
     if isinstance(dtype, pl.List) and (dtype.inner.is_integer() or dtype.inner.is_float()):
         inside = column.str.strip_chars("{}")
         parts = inside.str.split(",").list.eval(pl.element().replace("NULL", None).cast(dtype.inner))
-        return (
-            pl.when(inside != "").then(parts).when(column.is_not_null()).then(pl.lit([], dtype)).alias(name)
-        )
+        return pl.when(inside != "").then(parts).when(column.is_not_null()).then(pl.lit([], dtype)).alias(name)
     if isinstance(dtype, pl.Categorical | pl.Enum) or dtype.is_decimal():
         return column.cast(dtype)
     raise _no_form(name, dtype)

@@ -60,7 +60,7 @@ class Postmaster(NamedTuple):
     def answers(self) -> bool:
         """Ask whatever listens where the file says for TLS: yes or no, a server in its right mind replies.
 
-        A mere connection proves nothing, for the kernel accepts it on behalf of a server that has just been killed.
+        A mere connection proves nothing: the kernel accepts it on behalf of a server that has just been killed.
         """
         address: str | tuple[str, int] = ("127.0.0.1", self.port)
         family = socket.AF_INET
@@ -203,9 +203,7 @@ class Cluster:
         self._give(new, runner)
         settings = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={value}")]
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
-        self._command(
-            runner, "initdb", "-D", "data-new", "-U", NAME, "--auth=trust", *locale, *settings, lock=lock
-        )
+        self._command(runner, "initdb", "-D", "data-new", "-U", NAME, "--auth=trust", *locale, *settings, lock=lock)
         self._command(
             runner,
             *("postgres", "--single", "-D", "data-new", "postgres"),
@@ -267,9 +265,7 @@ class Cluster:
         if sys.platform != "win32" and (
             found.st_uid != (runner.uid if runner else os.geteuid()) or not stat.S_ISDIR(found.st_mode)
         ):
-            raise DatabaseError(
-                f"{folder} belongs to someone else.", do="Remove it, or set TMPDIR to another folder."
-            )
+            raise DatabaseError(f"{folder} belongs to someone else.", do="Remove it, or set TMPDIR to another folder.")
         return folder
 
     def _end_orphans(self) -> None:
@@ -288,9 +284,7 @@ class Cluster:
             for process in ours:
                 process.kill()
 
-    def _command(
-        self, runner: Runner | None, *command: str, lock: FileLock | None = None, sql: str = ""
-    ) -> None:
+    def _command(self, runner: Runner | None, *command: str, lock: FileLock | None = None, sql: str = "") -> None:
         done = run_program(*command, runner=runner, folder=self.folder, lock=lock, given=sql)
         if done.returncode != 0:
             raise self._failed(f"PostgreSQL's {command[0]} failed in {self.folder}:\n{done.stdout}")

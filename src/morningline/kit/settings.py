@@ -86,9 +86,7 @@ class Settings:
     )
     log_level: Literal["debug", "info", "warning", "error"] = field(
         default="warning",
-        metadata=_words(
-            "Least important message shown.", allowed="debug, info, warning or error", example='"warning"'
-        ),
+        metadata=_words("Least important message shown.", allowed="debug, info, warning or error", example='"warning"'),
     )
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
@@ -146,16 +144,8 @@ def describe(settings: Settings) -> list[SettingRow]:
     rows = [SettingRow("home", str(settings.home), home, "", "Workspace folder.")]
     for name, setting in _known().items():
         value, words = getattr(settings, name), setting.metadata
-        shown = (
-            words["unset"]
-            if value is None
-            else mask_url(str(value))
-            if name == "database_url"
-            else str(value)
-        )
-        rows.append(
-            SettingRow(name, shown, settings.origins.get(name, "default"), words["unit"], words["help"])
-        )
+        shown = words["unset"] if value is None else mask_url(str(value)) if name == "database_url" else str(value)
+        rows.append(SettingRow(name, shown, settings.origins.get(name, "default"), words["unit"], words["help"]))
     return rows
 
 
@@ -205,9 +195,7 @@ def _read(path: Path) -> dict[str, Any]:
     except FileNotFoundError:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(
-            f"{path} cannot be read: {error}", allowed="TOML", do="Correct the file."
-        ) from error
+        raise SettingsError(f"{path} cannot be read: {error}", allowed="TOML", do="Correct the file.") from error
 
 
 def _refuse_unknown(name: str, known: Mapping[str, object], given: str, allowed: list[str]) -> None:

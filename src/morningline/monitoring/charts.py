@@ -207,12 +207,10 @@ def tag(name: str, *children: str, **attributes: str | float) -> Markup:
         The element as safe markup.
     """
     written = Markup("").join(
-        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _value(value))
-        for key, value in attributes.items()
+        Markup(' {}="{}"').format(key.rstrip("_").replace("_", "-"), _value(value)) for key, value in attributes.items()
     )
     inner = Markup("").join(
-        child if isinstance(child, Markup) else NOT_XML.sub("\N{REPLACEMENT CHARACTER}", child)
-        for child in children
+        child if isinstance(child, Markup) else NOT_XML.sub("\N{REPLACEMENT CHARACTER}", child) for child in children
     )
     return Markup("<{name}{written}>{inner}</{name}>").format(name=name, written=written, inner=inner)
 

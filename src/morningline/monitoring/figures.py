@@ -138,9 +138,7 @@ class _Panel:
     y: Scale
 
 
-def reliability(
-    bins: Mapping[str, Sequence[ReliabilityBin]], *, width: float, entrants: str
-) -> Markup | None:
+def reliability(bins: Mapping[str, Sequence[ReliabilityBin]], *, width: float, entrants: str) -> Markup | None:
     """Draw predicted against observed chances, one panel a model, the market behind each.
 
     Args:
@@ -288,13 +286,9 @@ def season_losses(seasons: Sequence[SeasonScores], *, width: float, event: str) 
     marks += _season_names(seasons, centres, step, bottom, width)
     dodge = min(step / (len(names) + 1.5), 16)
     for rank, name in enumerate(names):
-        marks += _season_series(
-            seasons, name, [x + dodge * (rank - (len(names) - 1) / 2) for x in centres], y
-        )
+        marks += _season_series(seasons, name, [x + dodge * (rank - (len(names) - 1) / 2) for x in centres], y)
     marks += _labels_at_end(seasons, names, y, end) if wide else _labels_on_top(names)
-    words = (
-        f"Winner log loss of {', '.join(map(model_label, names))} in {len(seasons)} seasons, with intervals."
-    )
+    words = f"Winner log loss of {', '.join(map(model_label, names))} in {len(seasons)} seasons, with intervals."
     return picture(
         marks,
         key=f"seasons-{width:g}",
@@ -324,9 +318,7 @@ def _season_names(
     return marks
 
 
-def _season_series(
-    seasons: Sequence[SeasonScores], name: str, places: Sequence[float], y: Scale
-) -> list[Markup]:
+def _season_series(seasons: Sequence[SeasonScores], name: str, places: Sequence[float], y: Scale) -> list[Markup]:
     colour = model_class(name)
     whiskers, points, lines = [], [], []
     run: list[tuple[float, float]] = []
@@ -345,9 +337,7 @@ def _season_series(
     return [*lines, *whiskers, *points]
 
 
-def _labels_at_end(
-    seasons: Sequence[SeasonScores], names: Sequence[str], y: Scale, end: float
-) -> list[Markup]:
+def _labels_at_end(seasons: Sequence[SeasonScores], names: Sequence[str], y: Scale, end: float) -> list[Markup]:
     wanted = []
     for name in names:
         known = [value for one in seasons if is_number(value := _loss(one, name)[0])]

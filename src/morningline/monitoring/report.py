@@ -92,9 +92,7 @@ def render_report(data: ReportData) -> str:
     Returns:
         The page, a whole HTML document.
     """
-    environment = Environment(
-        autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"fixed": fixed, "percent": percent, "bar": bar, "day": _day}
     source = files("morningline.monitoring").joinpath("report.html.j2").read_text(encoding="utf-8")
     return environment.from_string(source).render(_context(data))
@@ -150,9 +148,7 @@ def _context(data: ReportData) -> dict[str, object]:
     events = count(data.events, data.event_noun)
     entrants = plural(data.entrant_noun)
     delta = data.delta_r2
-    ranked = sorted(
-        data.importance, key=lambda one: one.share if is_number(one.share) else -1.0, reverse=True
-    )
+    ranked = sorted(data.importance, key=lambda one: one.share if is_number(one.share) else -1.0, reverse=True)
     shown = ranked[:TOP_FEATURES]
     return {
         "data": data,
@@ -209,9 +205,7 @@ def _interval(numbers: Sequence[float | None]) -> tuple[str, str]:
 def _model_rows(data: ReportData) -> list[dict[str, object]]:
     best = {}
     for column in COLUMNS:
-        known = [
-            value for scores in data.models.values() if is_number(value := getattr(scores, column.field))
-        ]
+        known = [value for scores in data.models.values() if is_number(value := getattr(scores, column.field))]
         best[column.field] = (min if column.lowest_is_best else max)(known, default=None)
     rows: list[dict[str, object]] = []
     for name in in_order(list(data.models)):

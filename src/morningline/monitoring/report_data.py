@@ -110,9 +110,7 @@ class DeltaR2:
                 allowed="finite numbers, low end first",
             )
         if self.verdict not in get_args(Verdict):
-            raise InputError(
-                f"The verdict {self.verdict!r} is unknown.", allowed=", ".join(get_args(Verdict))
-            )
+            raise InputError(f"The verdict {self.verdict!r} is unknown.", allowed=", ".join(get_args(Verdict)))
         if self.verdict == "adopt" and self.low <= 0:
             raise InputError(
                 f"The verdict is 'adopt', but the interval starts at {self.low}.",
@@ -236,9 +234,7 @@ class ReportData:
                 do="Score the market on the same events and pass it under the name 'market'.",
             )
         if self.generated_at.utcoffset() != timedelta(0):
-            raise InputError(
-                f"generated_at is {self.generated_at.isoformat()}.", allowed="an aware datetime in UTC"
-            )
+            raise InputError(f"generated_at is {self.generated_at.isoformat()}.", allowed="an aware datetime in UTC")
 
 
 def model_label(name: str) -> str:

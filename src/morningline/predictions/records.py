@@ -20,9 +20,7 @@ class Predictions(dy.Schema):
     probability = dy.Float64(min=0, max=1, description="Probability of winning.")
     fair_odds = dy.Float64(min=1, description="1 / probability: decimal odds without margin.")
     rank = dy.Int32(min=1, description="Rank within the event, 1 is likeliest; ties share the better rank.")
-    inputs = text(
-        "The model's inputs in the order of its features, NaN where missing.", sql_type="double precision[]"
-    )
+    inputs = text("The model's inputs in the order of its features, NaN where missing.", sql_type="double precision[]")
     inputs_hash = text("SHA-256 of the event's inputs.")
 
 

@@ -159,11 +159,7 @@ def _add_clocks(
         frame = shaped[events.name]
         zone = str(events.zone)
         given = pl.col(zone) if zone in frame.columns else pl.lit(None, pl.String)
-        off = (
-            []
-            if events.off in frame.columns
-            else [pl.lit(None, pl.Datetime("us", "UTC")).alias(str(events.off))]
-        )
+        off = [] if events.off in frame.columns else [pl.lit(None, pl.Datetime("us", "UTC")).alias(str(events.off))]
         frame = frame.with_columns(pl.coalesce(given, pl.lit(mapping.time_zone)).alias(zone), *off)
         clocks.append(event_clock(frame.unique(events.key, keep="first"), events))
         frame = frame.join(clocks[0].drop(str(events.day)), on=list(events.key), how="left")
@@ -217,8 +213,7 @@ def _event_clocked(
             else event_clock(
                 pl.DataFrame(
                     schema={
-                        k: events.dtypes[k]
-                        for k in (*events.key, str(events.day), str(events.off), str(events.zone))
+                        k: events.dtypes[k] for k in (*events.key, str(events.day), str(events.off), str(events.zone))
                     }
                 ),
                 events,
@@ -229,9 +224,7 @@ def _event_clocked(
     assembly.turn_away(
         lost, table.name, pl.format(f"no {events.name} with {key} = '{{}}'", pl.col(column).fill_null(""))
     )
-    joined = frame.drop(str(events.day), strict=False).join(
-        clock, on=column, how="inner", maintain_order="left"
-    )
+    joined = frame.drop(str(events.day), strict=False).join(clock, on=column, how="inner", maintain_order="left")
     return _clocked(joined, table, mapping)
 
 
@@ -267,10 +260,7 @@ def _master_clocked(shaped: Map[str, pl.DataFrame], table: Table, catalog: Catal
     clocks = ("event_at", "known_at")
     if mentions:
         first = (
-            pl.concat(mentions)
-            .drop_nulls()
-            .group_by(table.key[0])
-            .agg(pl.col(n).min().alias(f"#{n}") for n in clocks)
+            pl.concat(mentions).drop_nulls().group_by(table.key[0]).agg(pl.col(n).min().alias(f"#{n}") for n in clocks)
         )
         frame = frame.join(first, on=table.key[0], how="left", maintain_order="left")
     events = shaped.get(catalog.events.name)
@@ -308,16 +298,10 @@ def _one_per_key(frame: pl.DataFrame, table: Table, assembly: Assembly) -> pl.Da
         return distinct
     differing = [name for name in values if name not in key]
     reason = clashing.group_by(key).agg(pl.col(n).n_unique().alias(n) for n in differing)
-    named = (
-        pl.concat_list(pl.when(pl.col(n) > 1).then(pl.lit(n)) for n in differing)
-        .list.drop_nulls()
-        .list.join(", ")
-    )
+    named = pl.concat_list(pl.when(pl.col(n) > 1).then(pl.lit(n)) for n in differing).list.drop_nulls().list.join(", ")
     text = pl.format(f"several rows of one {' and '.join(key)} differ in {{}}", named)
     reason = reason.select(*key, text.alias("#reason"))
-    assembly.turn_away(
-        clashing.join(reason, on=key, how="left", nulls_equal=True), table.name, pl.col("#reason")
-    )
+    assembly.turn_away(clashing.join(reason, on=key, how="left", nulls_equal=True), table.name, pl.col("#reason"))
     return distinct.filter(~pl.struct(key).is_duplicated())
 
 
@@ -325,9 +309,7 @@ def _within_bounds(frame: pl.DataFrame, table: Table, assembly: Assembly) -> pl.
     """Rows that keep the table's schema and rules; the others with every rule they break."""
     key = list(table.key)
     declared = table.schema.columns()
-    missing = [
-        pl.lit(None, declared[name].dtype).alias(name) for name in declared if name not in frame.columns
-    ]
+    missing = [pl.lit(None, declared[name].dtype).alias(name) for name in declared if name not in frame.columns]
     full = frame.with_columns(*missing)
     _, failure = table.schema.filter(full.select(*declared), cast=True)
     if len(failure):

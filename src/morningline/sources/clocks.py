@@ -75,8 +75,7 @@ def event_clock(events: pl.DataFrame, table: Table) -> pl.DataFrame:
             events.clear()
             .select(*table.key, day)
             .with_columns(
-                pl.lit(None, pl.Datetime("us", "UTC")).alias(n)
-                for n in ("#day_start", "#day_end", "#off", "#event_at")
+                pl.lit(None, pl.Datetime("us", "UTC")).alias(n) for n in ("#day_start", "#day_end", "#off", "#event_at")
             )
         )
     clock = pl.concat(parts).rename({off: "#off"})

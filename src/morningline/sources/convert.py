@@ -134,9 +134,7 @@ def to_unit(converter: Converter, unit: str) -> Converter:
             do="Choose a converter of the quantity that the column holds.",
         )
     source, target, inner = units[converter.unit], units[unit], converter.function
-    return replace(
-        converter, unit=unit, function=lambda text: (inner(text) * source / target).round(_DECIMALS)
-    )
+    return replace(converter, unit=unit, function=lambda text: (inner(text) * source / target).round(_DECIMALS))
 
 
 def read_number(text: pl.Expr) -> pl.Expr:
@@ -338,9 +336,7 @@ def parse_instant(text: pl.Expr, fmt: str, zone: str | None = None) -> pl.Expr:
             f'Local times in "{fmt}" need a time zone, not "{zone or ""}".',
             allowed='an IANA name such as "Europe/London" or "Asia/Hong_Kong"',
         ) from error
-    local = (
-        _excel_instant(text) if fmt == "excel" else text.str.to_datetime(fmt, time_unit="us", strict=False)
-    )
+    local = _excel_instant(text) if fmt == "excel" else text.str.to_datetime(fmt, time_unit="us", strict=False)
     known = _four_digit_year(local).dt.replace_time_zone(name, ambiguous="earliest", non_existent="null")
     return known.dt.convert_time_zone("UTC")
 
@@ -354,9 +350,7 @@ def _size(name: str, quantity: Quantity, scale: float, suffix: str, expects: str
 _ALL = (
     Converter(name="number", quantity="number", function=read_number, expects='a number such as "1234.5"'),
     Converter(name="integer", quantity="integer", function=_integer, expects='a whole number such as "12"'),
-    Converter(
-        name="boolean", quantity="boolean", function=_boolean, expects="yes, no, true, false, y, n, 1 or 0"
-    ),
+    Converter(name="boolean", quantity="boolean", function=_boolean, expects="yes, no, true, false, y, n, 1 or 0"),
     Converter(name="text", quantity="text", function=_text, expects="any text"),
     Converter(name="slug", quantity="text", function=_slug, expects="a name with a letter or digit in it"),
     _size("kg", "mass", 1.0 / KG_PER_LB, "kgs?", 'a weight in kilograms such as "58.5"'),

@@ -62,7 +62,7 @@ COMPRESSIONS: dict[str, Callable[[bytes], bytes]] = {
     ".gz": gzip.decompress,
     ".bz2": bz2.decompress,
     ".xz": lzma.decompress,
-    ".zst": lambda content: zstd.decompress(content),
+    ".zst": zstd.decompress,
 }
 
 
@@ -103,7 +103,7 @@ def decode(content: bytes, encoding: str, name: str) -> str:
         raise InputError(
             f"The file {name} is not {encoding}: byte 0x{content[error.start]:02x} in line {line}.",
             allowed="the encoding the file was written in",
-            do="Set `encoding` of the file in the mapping; spreadsheets often write cp1252, older Chinese files gb18030 or big5.",
+            do="Set `encoding` of the file: spreadsheets often write cp1252, older Chinese files gb18030.",
         ) from error
 
 
@@ -121,9 +121,7 @@ class CsvFormat:
                 allowed="a header line and records",
                 do="Remove it, or set `optional` and delete the file.",
             )
-        header = next(
-            csv.reader(io.StringIO(text), delimiter=options.separator, quotechar=options.quote or None)
-        )
+        header = next(csv.reader(io.StringIO(text), delimiter=options.separator, quotechar=options.quote or None))
         repeated = {column for column in header if header.count(column) > 1}
         if repeated:
             raise InputError(
@@ -208,9 +206,7 @@ class ParquetFormat:
         try:
             frame = pl.read_parquet(io.BytesIO(content))
         except pl.exceptions.PolarsError as error:
-            raise InputError(
-                f"The file {name} is not Parquet: {error}", do="Check that it is whole."
-            ) from error
+            raise InputError(f"The file {name} is not Parquet: {error}", do="Check that it is whole.") from error
         nested = [
             pl.col(n).list.eval(pl.element().cast(pl.String)).list.join(" ")
             for n, t in frame.schema.items()

@@ -8,7 +8,6 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
-import polars as pl
 
 from morningline.facts.store import LoadCount, load
 from morningline.kit.clock import utc_now
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    import polars as pl
     import psycopg
 
     from morningline.facts.table import Catalog
@@ -60,7 +60,7 @@ class ImportRules(Protocol):
     def reject(self, frames: Map[str, pl.DataFrame]) -> Sequence[Rejection]:
         """Rows that no event of this domain can have."""
 
-    def findings(self, frames: Map[str, pl.DataFrame], checks: Map[str, Any]) -> list[Finding]:
+    def findings(self, frames: Map[str, pl.DataFrame]) -> list[Finding]:
         """What a modeller should know of the rows that were accepted."""
 
 
@@ -98,7 +98,7 @@ def import_files(
         )
         counts = _load(connection, rules.catalog, assembly, progress)
         progress("Checking what was accepted", 0.95)
-        findings = rules.findings(assembly.frames, mapping.checks)
+        findings = rules.findings(assembly.frames)
         report = _report(mapping, folder, sources, assembly, counts, findings, time.perf_counter() - started)
         _keep_books(connection, report, mapping, sources, assembly, started_at)
     progress("Done", 1.0)
@@ -151,9 +151,7 @@ def _report(
                 **asdict(counts[name]),
             )
         )
-    identity = sha256(
-        msgspec.json.encode(mapping) + "".join(sorted(f.sha256 for f in files.values())).encode()
-    )
+    identity = sha256(msgspec.json.encode(mapping) + "".join(sorted(f.sha256 for f in files.values())).encode())
     return ImportReport(
         id=identity.hexdigest()[:32],
         mapping=mapping.name,

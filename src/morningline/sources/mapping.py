@@ -6,7 +6,7 @@ The page `docs/reference/mapping.md` is the reference of this module; a test hol
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 
@@ -114,9 +114,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     where: list[Condition] = []
 
 
-class Target(
-    msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source": "from"}
-):
+class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source": "from"}):
     """Rows of one file that become rows of one table."""
 
     to: str
@@ -155,7 +153,6 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     tables: list[Target]
     clocks: Clocks = Clocks()
     accept: Accept = Accept()
-    checks: dict[str, Any] = {}
 
 
 def read_mapping(path: Path) -> Mapping:
@@ -183,9 +180,7 @@ def read_mapping(path: Path) -> Mapping:
             do="Correct the place named after `at`; `$` is the whole file.",
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"The mapping {path.name} is not TOML: {error}.", do="Correct the line it names."
-        ) from error
+        raise InputError(f"The mapping {path.name} is not TOML: {error}.", do="Correct the line it names.") from error
     _check(mapping, path.name)
     return mapping
 

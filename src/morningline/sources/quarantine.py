@@ -70,7 +70,7 @@ def _with_broken(sources: Map[str, Source], found: pl.DataFrame) -> pl.DataFrame
 
 
 def turned_away(sources: Map[str, Source], found: pl.DataFrame) -> list[Turned]:
-    """Counts and examples by table and reason; the values inside a reason are set aside to count alike ones together."""
+    """Counts and examples by table and reason; values inside a reason are set aside, so that like counts with like."""
     everything = _with_broken(sources, found)
     kinds = everything.with_columns(
         pl.col("reason").str.replace(r"'.*?' is not", "a value is not").alias("kind"),
@@ -100,10 +100,7 @@ def quarantine_rows(sources: Map[str, Source], found: pl.DataFrame, import_id: s
     return everything.select(
         ids.alias("id"),
         pl.lit(import_id).alias("import_id"),
-        pl.when(pl.col("target") == "")
-        .then(pl.format("files.{}", "source"))
-        .otherwise("target")
-        .alias("target"),
+        pl.when(pl.col("target") == "").then(pl.format("files.{}", "source")).otherwise("target").alias("target"),
         "scope",
         pl.col("reason").str.slice(0, 1_000),
         pl.col("#file").alias("file"),

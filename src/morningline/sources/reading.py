@@ -89,9 +89,7 @@ def read_sources(mapping: Mapping, folder: Path, progress: Callable[[str], None]
     for name, file in mapping.files.items():
         for join in file.join:
             _join(sources[name], join, sources[join.file].frame, name)
-        sources[name].frame, sources[name].unread = keep(
-            sources[name].frame, file.where, f"files.{name}.where"
-        )
+        sources[name].frame, sources[name].unread = keep(sources[name].frame, file.where, f"files.{name}.where")
     return sources
 
 
@@ -149,9 +147,7 @@ def _read_kind(name: str, file: File, folder: Path, progress: Callable[[str], No
         content = read_bytes(path)
         records = _format(file, path, formats).read(content, file, label)
         frames.append(records.frame.with_columns(pl.lit(label).alias("#file")))
-        source.files.append(
-            SourceFile(label, sha256(content).hexdigest(), records.frame.height + len(records.broken))
-        )
+        source.files.append(SourceFile(label, sha256(content).hexdigest(), records.frame.height + len(records.broken)))
         source.broken += [BrokenRecord(label, row, reason, text) for row, reason, text in records.broken]
     if frames:
         missing = ["", *file.missing]
@@ -210,24 +206,15 @@ def _join(source: Source, join: Join, other: pl.DataFrame, name: str) -> None:
     where = f"files.{name}.join"
     require_columns(source.frame, [*keys, *([join.nearest] if join.nearest else [])], where)
     require_columns(other, [*keys.values(), *taken.values()], f"{where} ({join.file})")
-    columns = {f"#k{i}": there for i, there in enumerate(keys.values())} | {
-        here: there for here, there in taken.items()
-    }
+    columns = {f"#k{i}": there for i, there in enumerate(keys.values())} | dict(taken.items())
     matched = pl.lit(value=True).alias("#matched")
     right = other.select(*(pl.col(there).alias(here) for here, there in columns.items()), matched)
     left = source.frame.drop(n for n in taken if n in source.frame.columns).with_row_index("#order")
     if join.nearest:
         require_columns(other, [join.nearest], f"{where} ({join.file})")
         nearest = other[join.nearest].str.to_date(strict=False).alias("#nearest")
-        right = (
-            right.with_columns(nearest)
-            .drop_nulls("#nearest")
-            .unique(maintain_order=True)
-            .sort("#nearest", *taken)
-        )
-        left = left.with_columns(pl.col(join.nearest).str.to_date(strict=False).alias("#nearest")).sort(
-            "#nearest"
-        )
+        right = right.with_columns(nearest).drop_nulls("#nearest").unique(maintain_order=True).sort("#nearest", *taken)
+        left = left.with_columns(pl.col(join.nearest).str.to_date(strict=False).alias("#nearest")).sort("#nearest")
         joined = left.join_asof(
             right,
             on="#nearest",
@@ -239,12 +226,8 @@ def _join(source: Source, join: Join, other: pl.DataFrame, name: str) -> None:
         joined = joined.drop("#nearest")
     else:
         right = right.unique([n for n in columns if n.startswith("#k")], keep="first", maintain_order=True)
-        joined = left.join(
-            right, left_on=list(keys), right_on=[n for n in columns if n.startswith("#k")], how="left"
-        )
-    joined = joined.sort("#order").drop(
-        "#order", *(n for n in columns if n.startswith("#k") and n in joined.columns)
-    )
+        joined = left.join(right, left_on=list(keys), right_on=[n for n in columns if n.startswith("#k")], how="left")
+    joined = joined.sort("#order").drop("#order", *(n for n in columns if n.startswith("#k") and n in joined.columns))
     if join.required:
         lost = joined.filter(pl.col("#matched").is_null())
         source.broken += [_without_partner(row, join) for row in lost.iter_rows(named=True)]

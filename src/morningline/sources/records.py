@@ -22,9 +22,7 @@ class Quarantine(dy.Schema):
     id = text("Hash of table, reason and payload.", key=True)
     import_id = text("The import that met it first.")
     target = text("The table it was meant for.")
-    scope = word(
-        "`row`: not stored at all; `value`: stored without this value.", ("row", "value"), null=False
-    )
+    scope = word("`row`: not stored at all; `value`: stored without this value.", ("row", "value"), null=False)
     reason = text("Why, in words.", longest=1_000)
     file = text("The file it stands in.", longest=1_000)
     row = dy.Int64(min=1, description="Number of the data row in that file, from 1.")

@@ -92,9 +92,7 @@ def shape(
             *PLACE,
             pl.lit(name).alias("column"),
             pl.col(f"#raw {name}").alias("text"),
-            pl.format(f"{name}: '{{}}' is not {{}}", pl.col(f"#raw {name}"), pl.lit(reading.expects)).alias(
-                "reason"
-            ),
+            pl.format(f"{name}: '{{}}' is not {{}}", pl.col(f"#raw {name}"), pl.lit(reading.expects)).alias("reason"),
         )
         for name, reading in readings.items()
     ]
@@ -107,11 +105,7 @@ def _require_key(table: Table, readings: Map[str, object]) -> None:
         if table.stage != "event"
         else {"time_zone", "event_at", "known_at"}
     )
-    needed = [
-        n
-        for n, c in table.columns.items()
-        if not c.nullable and n not in given_by_program and n not in readings
-    ]
+    needed = [n for n, c in table.columns.items() if not c.nullable and n not in given_by_program and n not in readings]
     if needed:
         raise InputError(
             f"The mapping gives {table.name} no {' and no '.join(needed)}.",
@@ -120,9 +114,7 @@ def _require_key(table: Table, readings: Map[str, object]) -> None:
         )
 
 
-def _reading(
-    column: Column, name: str, table: Table, mapping: Mapping, converters: Map[str, Converter]
-) -> _Reading:
+def _reading(column: Column, name: str, table: Table, mapping: Mapping, converters: Map[str, Converter]) -> _Reading:
     declared = table.columns[name]
     where = f"{table.name}.{name}"
     text = source_text(column)

@@ -50,7 +50,5 @@ def fold(text: pl.Expr) -> pl.Expr:
 
 def _template(template: str) -> pl.Expr:
     parts = re.split(r"\{([^{}]+)\}", template)
-    pieces = [
-        pl.col(part) if index % 2 else pl.lit(part) for index, part in enumerate(parts) if index % 2 or part
-    ]
+    pieces = [pl.col(part) if index % 2 else pl.lit(part) for index, part in enumerate(parts) if index % 2 or part]
     return pl.concat_str(pieces)

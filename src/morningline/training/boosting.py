@@ -84,8 +84,7 @@ class SoftmaxBooster:
             raise InputError(
                 f"rounds={rounds}, early_stopping_rounds={early_stopping_rounds}, seed={seed}, "
                 f"threads={threads}, parameters that are not taken: {unknown}.",
-                allowed="whole numbers of at least 1 (seed: 0), and the parameters "
-                + ", ".join(sorted(_ALLOWED)),
+                allowed="whole numbers of at least 1 (seed: 0), and the parameters " + ", ".join(sorted(_ALLOWED)),
                 do="Use the main name of a parameter; give rounds, seed and threads as arguments.",
             )
         self.parameters = {**DEFAULT_PARAMETERS, **(parameters or {})}

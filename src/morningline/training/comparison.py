@@ -101,9 +101,7 @@ def compare_r2(
     """
     new, reference = winner_losses(p_new, sample), winner_losses(p_reference, sample)
     chance = chance_loss(sample)
-    interval = _ratio_interval(
-        reference - new, np.log(sample.sizes), sample.days, replicates=replicates, seed=seed
-    )
+    interval = _ratio_interval(reference - new, np.log(sample.sizes), sample.days, replicates=replicates, seed=seed)
     return Comparison(
         estimate=interval.estimate,
         low=interval.low,
@@ -140,9 +138,7 @@ def decide(interval: ClusteredInterval) -> Verdict:
     return "adopt" if interval.low > 0 else "reject"
 
 
-def clustered_interval(
-    values: Floats, days: Integers, *, replicates: int = 2000, seed: int = 1
-) -> ClusteredInterval:
+def clustered_interval(values: Floats, days: Integers, *, replicates: int = 2000, seed: int = 1) -> ClusteredInterval:
     """Give the mean of one value per event, such as the winner log loss, a day-clustered interval.
 
     Args:
@@ -162,9 +158,7 @@ def clustered_interval(
     return _ratio_interval(values, np.ones(values.shape), days, replicates=replicates, seed=seed)
 
 
-def _ratio_interval(
-    above: Floats, below: Floats, days: Integers, *, replicates: int, seed: int
-) -> ClusteredInterval:
+def _ratio_interval(above: Floats, below: Floats, days: Integers, *, replicates: int, seed: int) -> ClusteredInterval:
     """Bootstrap Σ above / Σ below by whole days."""
     _check(above, days, replicates)
     different, place = np.unique(days, return_inverse=True)
@@ -200,12 +194,7 @@ def _resample(sums: Floats, replicates: int, random: np.random.Generator) -> Flo
 
 
 def _check(values: Floats, days: Integers, replicates: int) -> None:
-    if (
-        values.ndim != 1
-        or values.shape != np.shape(days)
-        or not np.isfinite(values).all()
-        or replicates < 100
-    ):
+    if values.ndim != 1 or values.shape != np.shape(days) or not np.isfinite(values).all() or replicates < 100:
         raise InputError(
             f"Values have shape {values.shape}, days {np.shape(days)}; {replicates} replicates were asked.",
             allowed="one finite value and one day for each event, and at least 100 replicates",

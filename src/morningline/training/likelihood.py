@@ -12,8 +12,8 @@ _MOST_ITERATIONS = 100
 # Half the squared Newton decrement estimates the log likelihood still to be gained, in nats over the whole
 # sample (Boyd & Vandenberghe 2004, "Convex Optimization", section 9.5.1).
 _GAIN_NOT_WORTH_A_STEP = 1e-9
-# Blocks of events keep the weighted copy of X in the cache and the memory bounded; 110,000 rows of 120 columns
-# fit in about a third of the time that one block takes.
+# Blocks of events keep the weighted copy of X in the cache and the memory bounded: 110,000 rows of 120
+# columns took about a third of the time that one block takes.
 _EVENTS_AT_ONCE = 128
 # A winner's loss below this, on average, means that the values tell the winner.
 _LOSS_OF_A_KNOWN_WINNER = 1e-6
@@ -36,7 +36,7 @@ class Maximum:
 
 @dataclass(frozen=True, eq=False)
 class Likelihood:
-    """Σ over events of -ln p_winner + l2 / 2 · ‖w‖² with p the within-event softmax of X w.
+    """Σ over events of -ln p_winner + l2 / 2 · ‖w‖² with p the within-event softmax of X w + offset.
 
     McFadden (1974), "Conditional logit analysis of qualitative choice behavior", in Zarembka (ed.), Frontiers
     in Econometrics. The function is convex, so Newton's method finds its one minimum.
@@ -46,12 +46,14 @@ class Likelihood:
         starts: Offsets of the events, shape (events + 1,).
         won: Shape (rows,): 1.0 for the winner of each event, else 0.0.
         l2: Penalty on the weights, not negative: the precision of a Gaussian prior around zero.
+        offset: Scores that every row starts from: a number, or shape (rows,).
     """
 
     X: Floats
     starts: Integers
     won: Floats
     l2: float = 0.0
+    offset: Floats | float = 0.0
 
     @cached_property
     def centred(self) -> Floats:
@@ -61,7 +63,7 @@ class Likelihood:
 
     def log_probabilities(self, weights: Floats) -> Floats:
         """Return ln p of each row, shape (rows,), under weights of shape (columns,)."""
-        return group_log_softmax(self.centred @ weights, self.starts)
+        return group_log_softmax(self.centred @ weights + self.offset, self.starts)
 
     def value(self, weights: Floats) -> float:
         """Return the function's value in nats at weights of shape (columns,)."""

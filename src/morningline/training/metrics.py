@@ -173,9 +173,7 @@ def reliability(p: Floats, won: Floats, bins: int = _ECE_BINS) -> list[Reliabili
     place = np.searchsorted(edges, p, side="right")
     rows = np.bincount(place, minlength=len(edges) + 1)
     predicted, winners = np.bincount(place, p), np.bincount(place, won)
-    return [
-        _reliability_bin(float(predicted[i]), float(winners[i]), int(rows[i])) for i in np.flatnonzero(rows)
-    ]
+    return [_reliability_bin(float(predicted[i]), float(winners[i]), int(rows[i])) for i in np.flatnonzero(rows)]
 
 
 def _reliability_bin(predicted: float, winners: float, rows: int) -> ReliabilityBin:

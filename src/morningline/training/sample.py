@@ -19,7 +19,7 @@ class Sample:
         features: Shape (rows, n_features), float64; NaN is missing.
         names: The features' names, in the order of the columns.
         starts: Shape (events + 1,), int64: the first row of each event, then the number of rows.
-        won: Shape (rows,), float64: 1.0 for the winner of each event, else 0.0.
+        won: Shape (rows,), float64: 1.0 for the winner of each event, else 0.0; all NaN while no event is over.
         odds: Shape (rows,), float64: decimal market prices, stake included; NaN is unknown.
         days: Shape (events,), int64: `date.toordinal()` of the event's local day.
         event_ids: One id for each event.
@@ -90,6 +90,11 @@ class Sample:
             )
 
     def _check_values(self) -> None:
+        if not np.isnan(self.won).all():
+            self._check_winners()
+        self._check_features_and_prices()
+
+    def _check_winners(self) -> None:
         wrong = ((self.won != 0.0) & (self.won != 1.0)) | np.isnan(self.won)
         winners = group_sums(np.where(wrong, np.nan, self.won), self.starts)
         if not (winners == 1.0).all():
@@ -100,6 +105,8 @@ class Sample:
                 allowed="exactly one 1.0 in each event, 0.0 elsewhere",
                 do="Leave out void events and events with a shared win before making the sample.",
             )
+
+    def _check_features_and_prices(self) -> None:
         infinite = np.isinf(self.features).any(axis=0)
         if infinite.any():
             raise DataError(

@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 class EventsOf(Protocol):
     """Entrants and outcomes as they were known at an instant."""
 
-    def __call__(
-        self, connection: psycopg.Connection[Any], *, as_of: datetime, day: date | None = None
-    ) -> Events:
+    def __call__(self, connection: psycopg.Connection[Any], *, as_of: datetime, day: date | None = None) -> Events:
         """Read them; `day` limits the entrants to that local day and the past."""
 
 

@@ -91,9 +91,7 @@ def test_the_files_have_the_promised_names_columns_and_encoding(tmp_path: Path) 
     assert all(line.endswith(",,,,") for line in card.read_text(encoding="utf-8").splitlines()[1:])
 
 
-def test_one_history_file_a_calendar_year_and_tomorrow_is_the_day_after(
-    simulation: Simulation, tmp_path: Path
-) -> None:
+def test_one_history_file_a_calendar_year_and_tomorrow_is_the_day_after(simulation: Simulation, tmp_path: Path) -> None:
     names = {p.name for p in write_world(simulation, tmp_path)}
     assert {"runs_2023.csv", "runs_2024.csv", "runs_2024-12-01.csv"} <= names
     assert simulation.runs["date"][0] == "01/03/2023"

@@ -1,1 +1,31 @@
 """Horse racing: races, runners, results, prices, and what they say of the next race."""
+
+from pathlib import Path
+
+from morningline.domains.contract import Domain
+from morningline.domains.racing.answers import racing_answers, seasons
+from morningline.domains.racing.checks import findings, reject
+from morningline.domains.racing.events import racing_events
+from morningline.domains.racing.features import FEATURES
+from morningline.domains.racing.notation import NOTATIONS
+from morningline.domains.racing.schema import CATALOG
+from morningline.training.task import Task
+
+_HERE = Path(__file__).parent
+
+domain = Domain(
+    name="racing",
+    event_noun="race",
+    entrant_noun="runner",
+    catalog=CATALOG,
+    migrations=_HERE / "migrations",
+    mappings=_HERE / "mappings",
+    converters=NOTATIONS,
+    reject=reject,
+    findings=findings,
+    feature_set=FEATURES,
+    task=Task(name="racing.win", events=racing_events, answers=racing_answers, seasons=seasons),
+)
+"""The racing plug-in."""
+
+__all__ = ["domain"]

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from morningline.domains.racing.schema import MOST_RUNNERS
-from morningline.kit.errors import InputError
 from morningline.sources.assembling import Rejection
 from morningline.sources.report import EXAMPLES, Finding
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-# A book under 1 would pay every backer of the whole field, which no market offers for long: runners are missing.
-BOOK_BELOW = 1.0
+# A book under 1 would pay every backer of the whole field, which no market offers for long.
+LEAST_BOOK = 1.0
 
 
 def reject(frames: Mapping[str, pl.DataFrame]) -> Sequence[Rejection]:
@@ -24,36 +23,21 @@ def reject(frames: Mapping[str, pl.DataFrame]) -> Sequence[Rejection]:
     if runners is None:
         return []
     fields = runners.group_by("race_id").len().filter(pl.col("len") > MOST_RUNNERS)
-    reason = pl.format(
-        "the race has {} runners, more than the {} any race can have", "len", pl.lit(MOST_RUNNERS)
-    )
-    return (
-        [Rejection("ra_runners", fields.select("race_id", reason.alias("reason")))] if fields.height else []
-    )
+    reason = pl.format("the race has {} runners, more than the {} any race can have", "len", pl.lit(MOST_RUNNERS))
+    return [Rejection("ra_runners", fields.select("race_id", reason.alias("reason")))] if fields.height else []
 
 
-def findings(frames: Mapping[str, pl.DataFrame], checks: Mapping[str, Any]) -> list[Finding]:
+def findings(frames: Mapping[str, pl.DataFrame]) -> list[Finding]:
     """Dead heats, races without exactly one winner, books that say runners are missing, gaps in numbers.
 
     Args:
         frames: Accepted rows by table.
-        checks: The mapping's `[checks]`: `book_below`, the sum of 1/odds under which a book is incomplete.
-
-    Raises:
-        InputError: The mapping names a check that is none.
     """
-    unknown = set(checks) - {"book_below"}
-    if unknown:
-        raise InputError(
-            f"There is no check {', '.join(sorted(unknown))}.",
-            allowed="book_below",
-            do="Correct [checks] in the mapping.",
-        )
     found = []
     if "ra_results" in frames:
         found += _winners(frames["ra_results"])
     if "ra_odds" in frames:
-        found.append(_books(frames["ra_odds"], float(checks.get("book_below", BOOK_BELOW))))
+        found.append(_books(frames["ra_odds"], frames.get("ra_mst_bookmakers")))
     if "ra_races" in frames:
         found += _gaps(frames["ra_races"])
     return found
@@ -75,21 +59,18 @@ def _winners(results: pl.DataFrame) -> list[Finding]:
     ]
 
 
-def _books(odds: pl.DataFrame, below: float) -> Finding:
+def _books(odds: pl.DataFrame, makers: pl.DataFrame | None) -> Finding:
     books = odds.group_by("race_id", "bookmaker_id", "price_kind", "event_at").agg(
         (1 / pl.col("decimal_odds")).sum().alias("book")
     )
-    thin = (
-        books.filter(pl.col("book") < below)
-        .sort("race_id")
-        .with_columns(pl.format("{} ({})", "race_id", pl.col("book").round(3)).alias("race_id"))
-    )
-    return _finding(
-        "incomplete_books",
-        f"races whose sum of 1/odds is under {below}: runners are missing",
-        thin,
-        books.height,
-    )
+    least = pl.lit(LEAST_BOOK)
+    if makers is not None and "least_book" in makers.columns:
+        books = books.join(makers.select("id", "least_book"), left_on="bookmaker_id", right_on="id", how="left")
+        least = pl.coalesce("least_book", least)
+    thin = books.filter(pl.col("book") < least).sort("race_id")
+    shown = thin.with_columns(pl.format("{} ({})", "race_id", pl.col("book").round(3)).alias("race_id"))
+    meaning = "races whose sum of 1/odds is less than a complete book's: runners are missing"
+    return _finding("incomplete_books", meaning, shown, books.height)
 
 
 def _gaps(races: pl.DataFrame) -> list[Finding]:
@@ -105,9 +86,7 @@ def _gaps(races: pl.DataFrame) -> list[Finding]:
             .sort("date", "course_id")
             .with_columns(pl.format("{} {}: {} of {}", "date", "course_id", "n", "last").alias("race_id"))
         )
-        found.append(
-            _finding("gaps_in_race_numbers", "meetings with a race number missing", short, meetings.height)
-        )
+        found.append(_finding("gaps_in_race_numbers", "meetings with a race number missing", short, meetings.height))
     if "season_index" in races.columns:
         indexed = races.drop_nulls("season_index").sort("date", "season_index")
         step = indexed.with_columns((pl.col("season_index") - pl.col("season_index").shift()).alias("step"))

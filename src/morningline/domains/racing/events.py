@@ -39,25 +39,19 @@ def racing_events(connection: psycopg.Connection[Any], *, as_of: datetime, day: 
     Returns:
         Entrants with `cutoff` at the start of their race's local day, and the outcomes of races that are over.
     """
-    races = read(
-        connection, CATALOG["ra_races"], as_of=as_of, where=f"date <= '{day.isoformat()}'" if day else "TRUE"
-    )
+    races = read(connection, CATALOG["ra_races"], as_of=as_of, where=f"date <= '{day.isoformat()}'" if day else "TRUE")
     runners = read(connection, CATALOG["ra_runners"], as_of=as_of)
     results = read(connection, CATALOG["ra_results"], as_of=as_of)
-    return Events(
-        _entrants(races, runners), _outcomes(runners, results, closing_odds(connection, as_of=as_of))
-    )
+    return Events(_entrants(races, runners), _outcomes(results, closing_odds(connection, as_of=as_of)))
 
 
 def closing_odds(connection: psycopg.Connection[Any], *, as_of: datetime) -> pl.DataFrame:
     """One price a runner: the last of the most liquid kind its race has.
 
     Returns:
-        `race_id`, `horse_id`, `decimal_odds`, `known_at`.
+        `race_id`, `horse_id`, `bookmaker_id`, `decimal_odds`, `known_at`.
     """
-    odds = read(
-        connection, CATALOG["ra_odds"], as_of=as_of, where="price_kind IN ('final_tote', 'exchange_sp', 'sp')"
-    )
+    odds = read(connection, CATALOG["ra_odds"], as_of=as_of, where="price_kind IN ('final_tote', 'exchange_sp', 'sp')")
     liquid = odds.with_columns(
         pl.col("price_kind")
         .replace_strict({k: i for i, k in enumerate(CLOSING_PRICES)}, return_dtype=pl.Int8)
@@ -67,7 +61,7 @@ def closing_odds(connection: psycopg.Connection[Any], *, as_of: datetime) -> pl.
     last = chosen.sort("race_id", "horse_id", "event_at", "bookmaker_id").unique(
         ["race_id", "horse_id"], keep="last", maintain_order=True
     )
-    return last.select("race_id", "horse_id", "decimal_odds", "known_at")
+    return last.select("race_id", "horse_id", "bookmaker_id", "decimal_odds", "known_at")
 
 
 def cutoffs(races: pl.DataFrame) -> pl.DataFrame:
@@ -81,11 +75,7 @@ def cutoffs(races: pl.DataFrame) -> pl.DataFrame:
         )
         for part in races.partition_by("time_zone")
     ]
-    return (
-        pl.concat(parts)
-        if parts
-        else races.with_columns(pl.lit(None, pl.Datetime("us", "UTC")).alias("cutoff"))
-    )
+    return pl.concat(parts) if parts else races.with_columns(pl.lit(None, pl.Datetime("us", "UTC")).alias("cutoff"))
 
 
 def _entrants(races: pl.DataFrame, runners: pl.DataFrame) -> pl.DataFrame:
@@ -103,9 +93,7 @@ def _entrants(races: pl.DataFrame, runners: pl.DataFrame) -> pl.DataFrame:
         "distance_m",
         (pl.col("distance_m") / 100).round().cast(pl.Int32).alias("distance_band"),
         "surface",
-        pl.col("going")
-        .replace_strict(dict(GOING_GROUP_OF), default=None, return_dtype=pl.String)
-        .alias("going_group"),
+        pl.col("going").replace_strict(dict(GOING_GROUP_OF), default=None, return_dtype=pl.String).alias("going_group"),
     )
     declared = runners.join(cards, on="race_id", how="inner")
     # A card that became known after the cut-off cannot be used at it.
@@ -133,14 +121,12 @@ def _entrants(races: pl.DataFrame, runners: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _outcomes(runners: pl.DataFrame, results: pl.DataFrame, odds: pl.DataFrame) -> pl.DataFrame:
+def _outcomes(results: pl.DataFrame, odds: pl.DataFrame) -> pl.DataFrame:
     ran = results.filter(~pl.col("outcome").is_in(DID_NOT_RUN)).join(
-        odds.rename({"known_at": "#odds_known_at"}), on=["race_id", "horse_id"], how="left"
+        odds.drop("bookmaker_id").rename({"known_at": "#odds_known_at"}), on=["race_id", "horse_id"], how="left"
     )
     together = ("race_id", "#usable_at")
-    usable_at = pl.max_horizontal(
-        "known_at", "#odds_known_at", pl.col("event_at") + timedelta(microseconds=1)
-    )
+    usable_at = pl.max_horizontal("known_at", "#odds_known_at", pl.col("event_at") + timedelta(microseconds=1))
     runs = ran.with_columns(usable_at.alias("#usable_at")).sort("race_id", "horse_id")
     first = pl.col("position") == 1
     size = pl.len().over(together).cast(pl.Float64)
@@ -157,9 +143,7 @@ def _outcomes(runners: pl.DataFrame, results: pl.DataFrame, odds: pl.DataFrame) 
         pl.col("race_id").alias("event_id"),
         pl.col("horse_id").alias("entrant_id"),
         pl.col("#usable_at").alias("usable_at"),
-        (first.cast(pl.Float64) / pl.max_horizontal(first.sum().over(together), 1))
-        .fill_null(0.0)
-        .alias("won"),
+        (first.cast(pl.Float64) / pl.max_horizontal(first.sum().over(together), 1)).fill_null(0.0).alias("won"),
         (pl.col("position") <= 3).cast(pl.Float64).fill_null(0.0).alias("placed"),
         behind.clip(0.0, 1.0).alias("finish_fraction"),
         pl.col("beaten_lengths").clip(0.0, MOST_LENGTHS),

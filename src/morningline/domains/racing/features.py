@@ -716,8 +716,7 @@ def _card() -> list[Step]:
         "wears_headgear": ("0 or 1", "Whether headgear is declared."),
     }
     return [
-        Expression(name=f"card_{name}", sql=name, unit=unit, description=text)
-        for name, (unit, text) in said.items()
+        Expression(name=f"card_{name}", sql=name, unit=unit, description=text) for name, (unit, text) in said.items()
     ]
 
 

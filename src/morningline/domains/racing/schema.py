@@ -36,6 +36,13 @@ class Regions(Master):
 class Bookmakers(Master):
     """Who quotes a price: bookmakers, pools and exchanges."""
 
+    least_book = dy.Float64(
+        nullable=True,
+        min=0,
+        max=5,
+        description="Sum of 1/odds under which a book of theirs is incomplete: runners are missing.",
+    )
+
 
 class Courses(Master):
     """Racecourses."""
@@ -63,9 +70,7 @@ class Races(Fact):
     time_zone = text("IANA time zone of the local day.")
     course_id = text("Where it is run.")
     race_number = dy.Int16(nullable=True, min=1, max=99, description="Number of the race at its meeting.")
-    season_index = dy.Int32(
-        nullable=True, min=1, description="Serial number in the season; gaps show missing races."
-    )
+    season_index = dy.Int32(nullable=True, min=1, description="Serial number in the season; gaps show missing races.")
     name = text("Name of the race.", null=True, longest=400)
     type = word("Flat or over jumps.", words(RACE_TYPES))
     race_class = text("Class as the authority names it (1 is best).", null=True, longest=40)
@@ -110,20 +115,12 @@ class Results(Fact):
     outcome = word(
         "FIN finished, else why it did not: PU, F, UR, BD, RR, DSQ, NR, VOID...", words(OUTCOMES), null=False
     )
-    position = dy.Int16(
-        nullable=True, min=1, max=MOST_RUNNERS, description="Official placing; shared in a dead heat."
-    )
+    position = dy.Int16(nullable=True, min=1, max=MOST_RUNNERS, description="Official placing; shared in a dead heat.")
     beaten_lengths = dy.Float64(nullable=True, min=0, max=1_000, description="Lengths behind the winner.")
     finish_seconds = dy.Float64(nullable=True, min=10, max=2_000, description="Finishing time in seconds.")
-    running_positions = dy.List(
-        dy.Int16(), nullable=True, description="Position at each call, first to last."
-    )
-    performance_rating = dy.Float64(
-        nullable=True, min=-100, max=300, description="Rating given to this run after it."
-    )
-    speed_rating = dy.Float64(
-        nullable=True, min=-100, max=300, description="Speed figure given to this run after it."
-    )
+    running_positions = dy.List(dy.Int16(), nullable=True, description="Position at each call, first to last.")
+    performance_rating = dy.Float64(nullable=True, min=-100, max=300, description="Rating given to this run after it.")
+    speed_rating = dy.Float64(nullable=True, min=-100, max=300, description="Speed figure given to this run after it.")
 
 
 class RaceResults(Fact):

@@ -111,9 +111,7 @@ def _race_day(racing: Racing, meetings: list[list[Race]]) -> list[Run]:
     return done
 
 
-def _race_all(
-    world: World, racing: Racing, calendar: np.random.Generator, growth: np.random.Generator
-) -> list[Run]:
+def _race_all(world: World, racing: Racing, calendar: np.random.Generator, growth: np.random.Generator) -> list[Run]:
     """Run every day from the first to tomorrow, with the horses changing in between."""
     done: list[Run] = []
     seen = world.first_day

@@ -73,9 +73,7 @@ def _runner_fields(runs: list[Run], horses: Horses, names: Names) -> pl.DataFram
     )
 
 
-def export(
-    runs: list[Run], horses: Horses, names: Names, prices: Floats, rng: np.random.Generator
-) -> pl.DataFrame:
+def export(runs: list[Run], horses: Horses, names: Names, prices: Floats, rng: np.random.Generator) -> pl.DataFrame:
     """Write the races as one frame with the columns of the export.
 
     Args:

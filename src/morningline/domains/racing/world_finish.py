@@ -86,10 +86,6 @@ def finish(run: Run, rng: np.random.Generator) -> tuple[list[str], list[str | No
     # About five lengths a second on good going, fewer on soft; a sprint is faster than a staying race.
     seconds = winner + behind * (0.19 + 0.015 * max(run.race.softness, 0)) * (run.race.yards / 1760) ** 0.1
     pos = _positions(behind, run.pulled, rng)
-    btn = [
-        None if out else lengths_text(b) for b, out in zip(behind.tolist(), run.pulled.tolist(), strict=True)
-    ]
-    times = [
-        None if out else time_text(s) for s, out in zip(seconds.tolist(), run.pulled.tolist(), strict=True)
-    ]
+    btn = [None if out else lengths_text(b) for b, out in zip(behind.tolist(), run.pulled.tolist(), strict=True)]
+    times = [None if out else time_text(s) for s, out in zip(seconds.tolist(), run.pulled.tolist(), strict=True)]
     return pos, btn, times

@@ -40,9 +40,7 @@ def _calibrating_slope(truth: Floats, seen: Floats, starts: Ints) -> float:
     return slope
 
 
-def price(
-    utility: Floats, starts: Ints, *, noise: float, exponent: float, rng: np.random.Generator
-) -> Floats:
+def price(utility: Floats, starts: Ints, *, noise: float, exponent: float, rng: np.random.Generator) -> Floats:
     """Draw the final decimal price of every runner.
 
     The crowd sees the true utilities with noise and weighs them as well as they deserve. Then its

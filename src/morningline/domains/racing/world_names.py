@@ -143,9 +143,7 @@ _SURNAME_ENDS = _words(
 )
 
 
-def _sample(
-    first: list[str], second: list[str], count: int, rng: np.random.Generator, glue: str
-) -> list[str]:
+def _sample(first: list[str], second: list[str], count: int, rng: np.random.Generator, glue: str) -> list[str]:
     """Draw pairs of words without ever drawing one pair twice."""
     if count > len(first) * len(second):
         raise InputError(

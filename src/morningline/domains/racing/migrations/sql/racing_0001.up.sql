@@ -15,15 +15,18 @@ COMMENT ON COLUMN ra_mst_regions.known_at IS 'When we could first have known it 
 CREATE TABLE ra_mst_bookmakers (
     id text NOT NULL,
     name text,
+    least_book double precision,
     event_at timestamptz NOT NULL,
     known_at timestamptz NOT NULL,
     CONSTRAINT ra_mst_bookmakers_pkey PRIMARY KEY (id),
     CONSTRAINT ra_mst_bookmakers_id_check CHECK (length(id) <= 200),
-    CONSTRAINT ra_mst_bookmakers_name_check CHECK (length(name) <= 200)
+    CONSTRAINT ra_mst_bookmakers_name_check CHECK (length(name) <= 200),
+    CONSTRAINT ra_mst_bookmakers_least_book_check CHECK (least_book >= 0 AND least_book <= 5)
 );
 COMMENT ON TABLE ra_mst_bookmakers IS 'One row is a bookmaker, pool or exchange.';
 COMMENT ON COLUMN ra_mst_bookmakers.id IS 'The source''s own id, or one made from its columns.';
 COMMENT ON COLUMN ra_mst_bookmakers.name IS 'Its name, as last known.';
+COMMENT ON COLUMN ra_mst_bookmakers.least_book IS 'Sum of 1/odds under which a book of theirs is incomplete: runners are missing.';
 COMMENT ON COLUMN ra_mst_bookmakers.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
 COMMENT ON COLUMN ra_mst_bookmakers.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
 CREATE TABLE ra_mst_courses (

@@ -1,0 +1,117 @@
+"""Where features are kept: a Delta table for each feature set and version, read back by exact version."""
+
+from __future__ import annotations
+
+from hashlib import sha256
+from io import BytesIO
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from morningline.kit.errors import DataError, NotFoundError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from morningline.features.feature_set import FeatureSet
+
+CONTENT = "morningline.content"
+"""Key of the content hash among a Delta commit's own words."""
+
+IDENTITY = ("event_id", "entrant_id", "day", "as_of")
+
+
+class FeatureStore:
+    """The features of one set and version, as a Delta table partitioned by month.
+
+    Args:
+        root: Folder of all feature tables.
+        features: The set; its version is part of the table's path, so versions stand beside each other.
+    """
+
+    def __init__(self, root: Path, features: FeatureSet) -> None:
+        self.features = features
+        self.path = root / features.name / features.version
+
+    def exists(self) -> bool:
+        """Whether anything was computed yet."""
+        return (self.path / "_delta_log").is_dir()
+
+    def write(self, frame: pl.DataFrame) -> int:
+        """Replace the table's content in one commit; the same content makes no commit.
+
+        Args:
+            frame: What `compute` gave.
+
+        Returns:
+            The Delta version that holds this content.
+        """
+        from deltalake import CommitProperties, DeltaTable, write_deltalake
+
+        content = content_hash(frame)
+        if self.exists():
+            table = DeltaTable(self.path)
+            if table.history(1)[0].get(CONTENT) == content:
+                return int(table.version())
+        self.path.mkdir(parents=True, exist_ok=True)
+        months = frame.with_columns(pl.col("day").dt.strftime("%Y-%m").alias("month"))
+        write_deltalake(
+            self.path,
+            months,
+            mode="overwrite",
+            partition_by=["month"],
+            commit_properties=CommitProperties(custom_metadata={CONTENT: content}),
+        )
+        return int(DeltaTable(self.path).version())
+
+    def version(self) -> int:
+        """The newest Delta version.
+
+        Raises:
+            DataError: Nothing was computed yet.
+        """
+        from deltalake import DeltaTable
+
+        self._require()
+        return int(DeltaTable(self.path).version())
+
+    def read(self, version: int | None = None, names: Sequence[str] | None = None) -> pl.DataFrame:
+        """Features as they were written, in the order of event and entrant.
+
+        Args:
+            version: Delta version; the newest where not given.
+            names: Which features; all where not given.
+
+        Raises:
+            DataError: Nothing was computed yet.
+            NotFoundError: There is no such version.
+        """
+        from deltalake import DeltaTable
+        from deltalake.exceptions import DeltaError
+
+        self._require()
+        try:
+            table = DeltaTable(self.path, version=version)
+        except DeltaError as error:
+            raise NotFoundError(
+                f"The features {self.features.name!r} have no Delta version {version}.",
+                allowed=f"0 to {self.version()}",
+            ) from error
+        chosen = [*IDENTITY, *(names or self.features.names)]
+        frame = pl.scan_delta(table).select(chosen).collect()
+        return frame.with_columns(pl.col("as_of").dt.convert_time_zone("UTC")).sort("event_id", "entrant_id")
+
+    def _require(self) -> None:
+        if not self.exists():
+            raise DataError(
+                f"The features {self.features.name!r} of version {self.features.version} were not computed yet.",
+                do="Run `morningline features compute`.",
+            )
+
+
+def content_hash(frame: pl.DataFrame) -> str:
+    """SHA-256 of a frame's rows and columns, hexadecimal; row order counts."""
+    content = BytesIO()
+    frame.rechunk().write_ipc(content, compression="uncompressed")
+    return sha256(content.getbuffer()).hexdigest()

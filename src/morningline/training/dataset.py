@@ -1,0 +1,116 @@
+"""A dataset: stored features joined with the answers, as a sample, with everything left out counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from morningline.kit.errors import DataError
+from morningline.training.sample import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+IDENTITY = ["event_id", "entrant_id"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Events that can be scored, and why the others cannot.
+
+    Attributes:
+        sample: The events in the order of day and id; rows in the order of entrant.
+        entrants: Entrant of each row of the sample.
+        excluded: Event to the reason it is left out.
+        excluded_days: Local day (ordinal) of each excluded event.
+        fingerprint: SHA-256 of the sample, hexadecimal: the bits a model was trained and judged on.
+    """
+
+    sample: Sample
+    entrants: Sequence[str]
+    excluded: dict[str, str]
+    excluded_days: dict[str, int]
+    fingerprint: str
+
+    def excluded_between(self, first: int, last: int) -> dict[str, int]:
+        """Reason to number of events left out in a period of local days, both ends included."""
+        reasons = (r for event, r in self.excluded.items() if first <= self.excluded_days[event] <= last)
+        return dict(sorted(Counter(reasons).items()))
+
+
+def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataFrame) -> Dataset:
+    """Join features and answers.
+
+    Args:
+        features: `event_id`, `entrant_id`, `day` and the features.
+        names: The features a model sees, in their order.
+        answers: What a task's `answers` gave.
+
+    Returns:
+        Only entrants that took part; an event is left out where the answers say so, or where an entrant that took
+        part has no features (`no_features`).
+
+    Raises:
+        DataError: No event is left.
+    """
+    joined = answers.join(features.drop("day"), on=IDENTITY, how="left", maintain_order="left")
+    known = features.select(*IDENTITY, pl.lit(value=True).alias("#known"))
+    joined = joined.join(known, on=IDENTITY, how="left", maintain_order="left")
+    missing = pl.col("#known").is_null().any().over("event_id")
+    reason = pl.coalesce("excluded", pl.when(missing).then(pl.lit("no_features")))
+    marked = joined.with_columns(reason.alias("excluded"), pl.col("day").dt.epoch("d").alias("#day"))
+    left_out = marked.filter(pl.col("excluded").is_not_null()).unique("event_id", keep="first", maintain_order=True)
+    rows = marked.filter(pl.col("excluded").is_null()).sort("day", "event_id", "entrant_id")
+    if rows.is_empty():
+        raise DataError(
+            "No event has features, a result and a complete market.",
+            do="Run `morningline features compute` after importing results and prices.",
+        )
+    epoch = 719_163  # The proleptic ordinal of 1970-01-01.
+    sample = _sample(rows, names)
+    return Dataset(
+        sample=sample,
+        entrants=rows["entrant_id"].to_list(),
+        excluded=dict(left_out.select("event_id", "excluded").iter_rows()),
+        excluded_days={event: day + epoch for event, day in left_out.select("event_id", "#day").iter_rows()},
+        fingerprint=fingerprint(sample, rows["entrant_id"].to_list()),
+    )
+
+
+def unplayed_sample(features: pl.DataFrame, names: Sequence[str]) -> Sample:
+    """Entrants of events that are still to come, as a sample without winners and prices.
+
+    Args:
+        features: `event_id`, `entrant_id`, `day` and the features, in the order of event and entrant.
+        names: The features a model sees, in their order.
+    """
+    unknown = pl.lit(None, pl.Float64)
+    return _sample(features.with_columns(unknown.alias("won"), unknown.alias("odds")), names)
+
+
+def fingerprint(sample: Sample, entrants: Sequence[str]) -> str:
+    """SHA-256 over every bit of a sample, hexadecimal."""
+    digest = sha256("\x1f".join((*sample.names, *sample.event_ids, *entrants)).encode())
+    for part in (sample.features, sample.starts, sample.won, sample.odds, sample.days):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return digest.hexdigest()
+
+
+def _sample(rows: pl.DataFrame, names: Sequence[str]) -> Sample:
+    events = rows.group_by("event_id", maintain_order=True).agg(pl.len().alias("n"), pl.col("day").first())
+    starts = np.zeros(events.height + 1, dtype=np.int64)
+    np.cumsum(events["n"].to_numpy(), out=starts[1:])
+    return Sample(
+        features=rows.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy(),
+        names=tuple(names),
+        starts=starts,
+        won=rows["won"].fill_null(float("nan")).to_numpy(),
+        odds=rows["odds"].fill_null(float("nan")).to_numpy(),
+        days=np.array([day.toordinal() for day in events["day"]], dtype=np.int64),
+        event_ids=tuple(events["event_id"]),
+    )

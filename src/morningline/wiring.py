@@ -1,0 +1,170 @@
+"""Where settings and names become objects: the only file that knows every package and finds every plug-in."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from morningline.kit.errors import DatabaseError, InputError
+from morningline.kit.settings import Settings, load_settings
+from morningline.kit.workspace import Workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from morningline.domains.contract import Domain
+    from morningline.facts.table import Catalog
+    from morningline.features.store import FeatureStore
+    from morningline.kit.database import Database
+
+DOMAINS = "morningline.domains"
+"""Entry-point group of the domains."""
+
+
+def domain_named(name: str) -> Domain:
+    """The domain of that name.
+
+    Raises:
+        NotFoundError: No installed package brings it.
+    """
+    from morningline.kit.plugins import load_plugin
+
+    domain: Domain = load_plugin(DOMAINS, name)  # type: ignore[assignment]
+    return domain
+
+
+def domains() -> list[Domain]:
+    """Every installed domain, by name."""
+    from morningline.kit.plugins import plugin_names
+
+    return [domain_named(name) for name in sorted(plugin_names(DOMAINS))]
+
+
+def record_catalogs() -> list[Catalog]:
+    """The program's own books, in the order their tables are made."""
+    from morningline.predictions.records import RECORDS as PREDICTIONS
+    from morningline.sources.records import RECORDS as SOURCES
+    from morningline.training.records import RECORDS as TRAINING
+
+    return [SOURCES, TRAINING, PREDICTIONS]
+
+
+def migration_folders() -> list[Path]:
+    """Folders of migrations: the core's, then each domain's."""
+    from morningline.facts.migrate import MIGRATIONS
+
+    return [MIGRATIONS, *(domain.migrations for domain in domains())]
+
+
+def shipped_mappings() -> dict[str, Path]:
+    """Mappings that come with the domains, by name."""
+    return {path.stem: path for domain in domains() for path in sorted(domain.mappings.glob("*.toml"))}
+
+
+def mapping_path(given: str) -> Path:
+    """A mapping file by its path, or by the name of one that ships."""
+    path = Path(given)
+    if path.suffix or path.exists():
+        return path
+    shipped = shipped_mappings()
+    if given not in shipped:
+        raise InputError(
+            f"There is no mapping {given!r}.",
+            allowed=f"the path of a .toml file, or one of {', '.join(shipped)}",
+            do="See docs/how-to/import-your-own-history.md for writing one.",
+        )
+    return shipped[given]
+
+
+@dataclass(frozen=True)
+class Program:
+    """A workspace with its settings; what it needs is opened when first asked for.
+
+    Example:
+        >>> with Program.at(Path("season"), os.environ) as program:  # doctest: +SKIP
+        ...     program.database.url
+    """
+
+    workspace: Workspace
+    settings: Settings
+
+    @classmethod
+    def at(cls, folder: Path, environ: Mapping[str, str]) -> Self:
+        """The program in the workspace that a folder or `MORNINGLINE_HOME` names.
+
+        Raises:
+            WorkspaceError: There is no workspace there.
+            SettingsError: Its settings are not right.
+        """
+        workspace = Workspace.find(folder, environ)
+        return cls(workspace, load_settings(workspace.root, environ))
+
+    @cached_property
+    def _opened(self) -> list[Database]:
+        return []
+
+    @cached_property
+    def database(self) -> Database:
+        """The database, brought to this version if it is new.
+
+        Raises:
+            DatabaseError: It cannot be opened, or holds an older or newer version's tables.
+        """
+        database = self.bare_database
+        from morningline.facts import migrate
+
+        folders = migration_folders()
+        with database.connect() as connection:
+            applied = migrate.applied(connection)
+        if not applied:
+            migrate.upgrade(database, folders)
+        elif applied != migrate.heads(folders):
+            raise DatabaseError(
+                f"The database stands at {', '.join(sorted(applied))}; this program needs "
+                f"{', '.join(sorted(migrate.heads(folders)))}.",
+                do="Run `morningline db upgrade`, or use the program that wrote it.",
+            )
+        return database
+
+    @cached_property
+    def bare_database(self) -> Database:
+        """The database as it is, whatever version its tables are of."""
+        from morningline.kit.database import Database
+
+        database = Database.open(self.settings, self.workspace)
+        self._opened.append(database)
+        return database
+
+    def features(self, domain: Domain) -> FeatureStore:
+        """The feature table of a domain's set."""
+        from morningline.features.store import FeatureStore
+
+        return FeatureStore(self.settings.feature_store or self.workspace.features, domain.feature_set)
+
+    @property
+    def threads(self) -> int:
+        """CPU threads to use."""
+        return (
+            self.settings.threads or len(os.sched_getaffinity(0))
+            if hasattr(os, "sched_getaffinity")
+            else os.cpu_count() or 1
+        )
+
+    def close(self) -> None:
+        """Leave the database."""
+        for database in self._opened:
+            database.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def fact_tables(catalogs: Sequence[Catalog] | None = None) -> list[str]:
+    """Names of every fact table, parents before children."""
+    return [table.name for catalog in catalogs or [d.catalog for d in domains()] for table in catalog.tables]
