@@ -113,9 +113,13 @@ def wrong_arrows(sources: Sources) -> list[str]:
             problems.append(f"{where}, which is above it")
         elif FLOORS[there] == FLOORS[here] and there != here:
             problems.append(f"{where}, another package of its floor")
-        elif here == there == "domains" and _domain(arrow.target) not in {_domain(arrow.module), "contract"}:
+        elif here == there == "domains" and _domain(arrow.target) not in {_domain(arrow.module), CONTRACT}:
             problems.append(f"{where}, another domain")
     return problems
+
+
+# What every domain must fulfil is no domain itself.
+CONTRACT = "morningline.domains.contract"
 
 
 def _domain(module: str) -> str:

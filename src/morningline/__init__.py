@@ -1,1 +1,3 @@
 """Daily predictions you can trust, from raw feed to calibrated probability."""
+
+__version__ = "0.1.0"

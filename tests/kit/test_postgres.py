@@ -62,12 +62,12 @@ def folder(empty, template):
 
 
 @contextmanager
-def member(folder, *user):
+def member(folder, *user, program=MEMBER):
     """Another process that uses the server, until it is told to leave or killed.
 
     It becomes the user only after its imports: the interpreter may live where that user cannot go.
     """
-    command = [sys.executable, "-c", MEMBER, str(folder), *user]
+    command = [sys.executable, "-c", program, str(folder), *user]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         process.url = process.stdout.readline().strip()
         try:
@@ -75,6 +75,27 @@ def member(folder, *user):
         finally:
             if process.poll() is None:
                 process.kill()
+
+
+@contextmanager
+def forked(act):
+    """A forked child that does one thing and then waits, as long as the block lasts."""
+    done, saying = os.pipe()
+    waiting, ending = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(ending)
+        act()
+        os.write(saying, b".")
+        os.read(waiting, 1)
+        os._exit(0)
+    os.close(saying)
+    assert os.read(done, 1) == b"."
+    yield
+    os.close(ending)
+    os.waitpid(child, 0)
+    os.close(done)
+    os.close(waiting)
 
 
 def leave(process):
@@ -195,19 +216,32 @@ def test_a_killed_member_leaves_nothing_behind(folder):
 def test_a_forked_child_is_no_member_and_does_not_stop_the_server(folder):
     server = EmbeddedPostgres(folder)
     server.acquire()
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(writing)
+    with forked(server.release):
+        assert running(folder)
         server.release()
-        os.read(reading, 1)  # stays alive while its parent leaves
-        os._exit(0)
-    assert running(folder)
-    server.release()
+        assert not running(folder)
+
+
+def test_a_forked_child_that_acquires_is_a_member_of_its_own(folder):
+    server = EmbeddedPostgres(folder)
+    server.acquire()
+    with forked(server.acquire):
+        server.release()
+        assert running(folder)
+    with member(folder) as last:
+        leave(last)
     assert not running(folder)
-    os.close(writing)
-    os.close(reading)
-    os.waitpid(child, 0)
+
+
+def test_a_forked_child_does_not_keep_its_killed_parents_membership(folder):
+    parent = MEMBER.replace("sys.stdin", "child = os.fork()\nsys.stdin")
+    with member(folder) as last, member(folder, program=parent) as killed:
+        (child,) = psutil.Process(killed.pid).children()
+        killed.kill()
+        killed.wait()
+        leave(last)
+        assert not running(folder)
+        child.kill()
 
 
 def test_the_server_outlives_a_copy_of_its_folder(folder):

@@ -1,1 +1,5 @@
-"""The command line: turns names into objects, calls one act, renders."""
+"""The command line: turns words into one act each, and shows what it gave."""
+
+from morningline.cli.main import main
+
+__all__ = ["main"]

@@ -31,6 +31,7 @@ class Domain:
         name: The word users say, as in a mapping's `domain`.
         event_noun: What one event is called.
         entrant_noun: What takes part in an event.
+        entrant_key: Column that names who takes part, as in `horse_id`.
         catalog: Its tables, parents before children.
         migrations: Folder with `versions/` and `sql/`.
         mappings: Folder of the mappings that ship with it.
@@ -44,6 +45,7 @@ class Domain:
     name: str
     event_noun: str
     entrant_noun: str
+    entrant_key: str
     catalog: Catalog
     migrations: Path
     mappings: Path

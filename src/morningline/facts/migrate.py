@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from morningline.kit.database import Database
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+DEPENDS_ON = re.compile(r'^depends_on = \("(\w+)",\)', re.MULTILINE)
 
 
 def is_current(connection: psycopg.Connection[Any], folders: Sequence[Path]) -> bool:
@@ -32,8 +34,13 @@ def applied(connection: psycopg.Connection[Any]) -> set[str]:
 
 
 def heads(folders: Sequence[Path]) -> set[str]:
-    """The newest revision of each folder; files are named `<branch>_<number>.py`, so the last name is it."""
-    return {max(path.stem for path in (folder / "versions").glob("*_[0-9]*.py")) for folder in folders}
+    """The revisions a database of this version stands at, read from the files' names: `<branch>_<number>.py`.
+
+    Alembic does not write down a revision that another one, applied too, depends on.
+    """
+    scripts = [max((folder / "versions").glob("*_[0-9]*.py")) for folder in folders]
+    needed = {name for path in scripts for name in DEPENDS_ON.findall(path.read_text(encoding="utf-8"))}
+    return {path.stem for path in scripts} - needed
 
 
 def upgrade(database: Database, folders: Sequence[Path], revision: str = "heads") -> None:

@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+import polars as pl
 
 from morningline.facts.ddl import partition_statement
 from morningline.kit.database import copy_in, read_frame
 from morningline.kit.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
-    import polars as pl
     import psycopg
 
-    from morningline.facts.table import Table
+    from morningline.facts.table import Catalog, Table
 
 # Entities are known since their first mention; a fact pieced together is known when its last piece is.
 CLOCK_MERGE = {"master": "LEAST"}
+
+# From here on checking a foreign key over the whole table is cheaper than row by row: 0.2 s against 2.7 s for the
+# four keys of 145,000 runners.
+ROWS_CHECKED_TOGETHER = 10_000
+PATIENCE = "200ms"
+"""How long a first load waits for readers before it leaves the foreign keys on, and is only slower."""
 
 
 @dataclass(frozen=True)
@@ -47,11 +55,14 @@ def load(connection: psycopg.Connection[Any], table: Table, frame: pl.DataFrame)
     """
     if frame.is_empty():
         return LoadCount(0, 0, 0)
-    if table.partition_by:
-        for year in sorted(frame[table.partition_by].dt.year().unique()):
-            connection.execute(partition_statement(table, year).encode())
     columns = [name for name in table.columns if name in frame.columns]
     before = count(connection, table)
+    if before == 0 and frame.height >= ROWS_CHECKED_TOGETHER:
+        with _foreign_keys_checked_together(connection, table):
+            _make_partitions(connection, table, frame)
+            copy_in(connection, table.name, frame.select(columns))
+        return LoadCount(frame.height, 0, 0)
+    _make_partitions(connection, table, frame)
     if before == 0:
         copy_in(connection, table.name, frame.select(columns))
         return LoadCount(frame.height, 0, 0)
@@ -61,6 +72,36 @@ def load(connection: psycopg.Connection[Any], table: Table, frame: pl.DataFrame)
     connection.execute(b"DROP TABLE staged")
     inserted = count(connection, table) - before
     return LoadCount(inserted, touched - inserted, frame.height - touched)
+
+
+def _make_partitions(connection: psycopg.Connection[Any], table: Table, frame: pl.DataFrame) -> None:
+    if table.partition_by:
+        for year in sorted(frame[table.partition_by].dt.year().unique()):
+            connection.execute(partition_statement(table, year).encode())
+
+
+@contextmanager
+def _foreign_keys_checked_together(connection: psycopg.Connection[Any], table: Table) -> Iterator[None]:
+    """Take an empty table's foreign keys off and put them back afterwards, in the caller's transaction."""
+    import psycopg
+
+    keys = connection.execute(
+        "SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint"
+        " WHERE conrelid = %s::regclass AND contype = 'f' ORDER BY conname",
+        (table.name,),
+    ).fetchall()
+    try:
+        with connection.transaction():
+            connection.execute(f"SET LOCAL lock_timeout = '{PATIENCE}'".encode())
+            for name, _ in keys:
+                connection.execute(f"ALTER TABLE {table.name} DROP CONSTRAINT {name}".encode())
+            connection.execute(b"SET LOCAL lock_timeout = DEFAULT")
+    except psycopg.errors.LockNotAvailable:
+        # Somebody reads a table these keys lead to; the savepoint gave them back.
+        keys = []
+    yield
+    for name, definition in keys:
+        connection.execute(f"ALTER TABLE {table.name} ADD CONSTRAINT {name} {definition}".encode())
 
 
 def _merge_statement(table: Table, columns: Sequence[str]) -> str:
@@ -128,3 +169,34 @@ def read_keyed(
     dtypes = table.dtypes
     sql = f"SELECT {', '.join(columns)} FROM {table.name} WHERE {table.key[0]} = ANY(%s)"  # noqa: S608 - our own names
     return read_frame(connection, sql, {name: dtypes[name] for name in columns}, (keys.to_list(),))
+
+
+def last_mentions(
+    connection: psycopg.Connection[Any], catalog: Catalog, table: Table, keys: pl.Series
+) -> pl.DataFrame:
+    """When facts last mentioned some entities.
+
+    Args:
+        connection: An open connection.
+        catalog: The tables whose references are followed.
+        table: The entities' table.
+        keys: Which of them.
+
+    Returns:
+        The table's key and `last_known_at` (UTC), a row an entity that some fact mentions.
+    """
+    parts = [
+        f"SELECT {reference.columns[0]} AS id, known_at FROM {child.name} WHERE {reference.columns[0]} = ANY(%(ids)s)"  # noqa: S608 - our own names
+        for child in catalog.tables
+        if "known_at" in child.columns
+        for reference in child.references
+        if reference.to == table.name
+    ]
+    schema = {table.key[0]: pl.String(), "last_known_at": pl.Datetime("us", "UTC")}
+    if not parts:
+        return pl.DataFrame(schema=schema)
+    sql = (
+        f"SELECT id AS {table.key[0]}, max(known_at) AS last_known_at "  # noqa: S608 - our own names
+        f"FROM ({' UNION ALL '.join(parts)}) AS mentions GROUP BY id"
+    )
+    return read_frame(connection, sql, schema, {"ids": keys.to_list()})

@@ -29,6 +29,7 @@ class Task:
     Args:
         name: `<domain>.<what>`, such as `racing.win`.
         events: Entrants and outcomes for the feature engine.
+        cutoffs: The distinct cut-offs of a local day's events, UTC instants in order.
         answers: What came of every entrant known at an instant: `event_id`, `entrant_id`, `day`, `won` (a half in
             a dead heat of two), `odds` (decimal closing price or null), `excluded` (why the event is left out of
             scores, null where it counts). Only entrants that took part.
@@ -37,5 +38,6 @@ class Task:
 
     name: str
     events: EventsOf
+    cutoffs: Callable[..., list[datetime]]
     answers: Callable[..., pl.DataFrame]
     seasons: Callable[[pl.Series], pl.Series]

@@ -5,7 +5,7 @@ from pathlib import Path
 from morningline.domains.contract import Domain
 from morningline.domains.racing.answers import racing_answers, seasons
 from morningline.domains.racing.checks import findings, reject
-from morningline.domains.racing.events import racing_events
+from morningline.domains.racing.events import day_cutoffs, racing_events
 from morningline.domains.racing.features import FEATURES
 from morningline.domains.racing.notation import NOTATIONS
 from morningline.domains.racing.schema import CATALOG
@@ -17,6 +17,7 @@ domain = Domain(
     name="racing",
     event_noun="race",
     entrant_noun="runner",
+    entrant_key="horse_id",
     catalog=CATALOG,
     migrations=_HERE / "migrations",
     mappings=_HERE / "mappings",
@@ -24,7 +25,7 @@ domain = Domain(
     reject=reject,
     findings=findings,
     feature_set=FEATURES,
-    task=Task(name="racing.win", events=racing_events, answers=racing_answers, seasons=seasons),
+    task=Task(name="racing.win", events=racing_events, cutoffs=day_cutoffs, answers=racing_answers, seasons=seasons),
 )
 """The racing plug-in."""
 

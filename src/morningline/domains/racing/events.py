@@ -64,6 +64,12 @@ def closing_odds(connection: psycopg.Connection[Any], *, as_of: datetime) -> pl.
     return last.select("race_id", "horse_id", "bookmaker_id", "decimal_odds", "known_at")
 
 
+def day_cutoffs(connection: psycopg.Connection[Any], *, day: date, as_of: datetime) -> list[datetime]:
+    """The distinct cut-offs of a local day's races known at an instant, UTC, in order."""
+    races = read(connection, CATALOG["ra_races"], as_of=as_of, where=f"date = '{day.isoformat()}'")
+    return cutoffs(races)["cutoff"].unique().sort().to_list()
+
+
 def cutoffs(races: pl.DataFrame) -> pl.DataFrame:
     """The races with `cutoff`: the first instant of their local day, in UTC."""
     parts = [

@@ -1,4 +1,4 @@
-"""Where settings and names become objects: the only file that knows every package and finds every plug-in."""
+"""The open workspace: settings, plug-ins and stores, found by name and opened when first asked for."""
 
 from __future__ import annotations
 

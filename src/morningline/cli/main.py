@@ -1,0 +1,39 @@
+"""The door of the command line: its commands, and how an error is shown.
+
+Exit codes: 0 all went well; 1 something is wrong with what was looked at (doctor, replay); 2 what was given cannot
+be used; 3 an import was committed but rows or values were turned away beyond what its mapping accepts.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from morningline.cli import data, database, models, predictions, workspace
+from morningline.kit.errors import MorninglineError
+
+app = typer.Typer(
+    name="morningline",
+    help="Daily predictions you can trust, from raw feed to calibrated probability.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+for part in (workspace, data, models, predictions):
+    part.add_to(app)
+app.add_typer(database.app, name="db")
+
+
+def main() -> None:
+    """Run the command line; a refusal is shown as what was given, what is allowed and what to do."""
+    try:
+        app()
+    except MorninglineError as error:
+        sys.stderr.write(f"morningline: {error}\n")
+        sys.exit(2)
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has seen enough.
+        sys.stderr.close()
+        sys.exit(0)

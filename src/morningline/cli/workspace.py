@@ -1,0 +1,81 @@
+"""Commands of the workspace: init, settings, doctor, demo."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from morningline.cli import show
+
+if TYPE_CHECKING:
+    from morningline.wiring.program import Program
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def open_program() -> Program:
+    """The program in the current folder, or in MORNINGLINE_HOME."""
+    from morningline.wiring.program import Program
+
+    return Program.at(Path.cwd(), os.environ)
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(init)
+    app.command()(settings)
+    app.command()(doctor)
+    app.command()(demo)
+
+
+def init(folder: Annotated[Path, typer.Argument(help="Where; the current folder if not given.")] = Path()) -> None:
+    """Make a folder a workspace: everything the program writes stays in it."""
+    from morningline.kit.workspace import Workspace
+
+    workspace = Workspace.create(folder)
+    show.line(
+        f"{workspace.root} is a workspace. Its settings are in {workspace.config.name}; all of them have defaults."
+    )
+    show.line("Next: morningline import MAPPING FOLDER, or morningline demo to see the whole loop on a made-up world.")
+
+
+def settings(*, json: AsJson = False) -> None:
+    """Show every setting with its value, where it comes from, its unit and what it is for."""
+    from morningline.kit.settings import describe
+
+    with open_program() as program:
+        rows = describe(program.settings)
+    if json:
+        show.as_json([row._asdict() for row in rows])
+    else:
+        show.table(("setting", "value", "from", "unit", "what it is for"), rows)
+
+
+def doctor(*, json: AsJson = False) -> None:
+    """Say what is right and wrong with this installation; exit code 1 if anything is wrong."""
+    from morningline.wiring.doctor import examine
+
+    findings = examine(Path.cwd(), os.environ)
+    if json:
+        show.as_json(findings)
+    else:
+        show.table(
+            ("", "what", "found", "what to do"),
+            [("ok" if f.right else "WRONG", f.name, f.says, "" if f.right else f.do) for f in findings],
+        )
+    if not all(f.right for f in findings):
+        raise typer.Exit(1)
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Workspace to make or use.")] = Path("demo-workspace"),
+    *,
+    seed: Annotated[int, typer.Option(help="Which world.")] = 20,
+) -> None:
+    """Run the whole loop on a made-up world of racing: import, features, backtest, predict, score, report."""
+    from morningline.cli.demo import run
+
+    run(folder, seed)

@@ -1,0 +1,105 @@
+"""How good the facts are: completeness, validity, uniqueness and consistency of each table, each in [0, 1]."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import date
+
+    import psycopg
+
+    from morningline.facts.table import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Quality:
+    """The quality of one table.
+
+    Attributes:
+        table: Its name.
+        rows: Rows it holds.
+        first_day: First UTC day of `event_at`, None where it is empty.
+        last_day: Last UTC day of `event_at`.
+        completeness: Share of values present in the columns that the table's sources fill at all.
+        validity: Share of the rows met that were not quarantined.
+        uniqueness: Share of rows with a key of their own: 1, because the key is enforced.
+        consistency: Share of rows whose parents are there.
+        score: The smallest of the four; None where the table is empty.
+        notes: What to know, as a sentence.
+    """
+
+    table: str
+    rows: int
+    first_day: date | None
+    last_day: date | None
+    completeness: float | None
+    validity: float | None
+    uniqueness: float | None
+    consistency: float | None
+    score: float | None
+    notes: str
+
+
+def quality(connection: psycopg.Connection[Any], tables: Iterable[Table]) -> list[Quality]:
+    """Measure tables as they stand now."""
+    return [_quality(connection, table) for table in tables]
+
+
+def _quality(connection: psycopg.Connection[Any], table: Table) -> Quality:
+    counts = ", ".join(f"count({name})" for name in table.columns)
+    first, last = "(min(event_at) AT TIME ZONE 'UTC')::date", "(max(event_at) AT TIME ZONE 'UTC')::date"
+    row = connection.execute(f"SELECT count(*), {first}, {last}, {counts} FROM {table.name}".encode()).fetchone()  # noqa: S608 - our own names
+    rows, first_day, last_day, *present = row or (0, None, None)
+    if not rows:
+        return Quality(
+            table=table.name,
+            rows=0,
+            first_day=None,
+            last_day=None,
+            completeness=None,
+            validity=None,
+            uniqueness=None,
+            consistency=None,
+            score=None,
+            notes="empty",
+        )
+    filled = {name: n / rows for name, n in zip(table.columns, present, strict=True) if n}
+    turned = connection.execute("SELECT count(*) FROM quarantine WHERE target = %s AND scope = 'row'", (table.name,))
+    quarantined = (turned.fetchone() or (0,))[0]
+    completeness = sum(filled.values()) / len(filled)
+    validity = rows / (rows + quarantined)
+    consistency = 1 - _orphans(connection, table) / rows
+    worst = sorted((share, name) for name, share in filled.items() if share < 1)[:2]
+    notes = [f"{name} {share:.0%} filled" for share, name in worst]
+    if quarantined:
+        notes.append(f"{quarantined:,} rows quarantined")
+    return Quality(
+        table=table.name,
+        rows=rows,
+        first_day=first_day,
+        last_day=last_day,
+        completeness=completeness,
+        validity=validity,
+        uniqueness=1.0,
+        consistency=consistency,
+        score=min(completeness, validity, consistency),
+        notes=", ".join(notes),
+    )
+
+
+def _orphans(connection: psycopg.Connection[Any], table: Table) -> int:
+    """Rows without a parent where only the loader checks the reference."""
+    total = 0
+    for reference in table.references:
+        if reference.in_database:
+            continue
+        using = ", ".join(reference.columns)
+        sql = (
+            f"SELECT count(*) FROM {table.name} AS child LEFT JOIN "  # noqa: S608 - our own names
+            f"(SELECT {using}, TRUE AS found FROM {reference.to}) AS parent USING ({using}) WHERE found IS NULL"
+        )
+        total += int((connection.execute(sql.encode()).fetchone() or (0,))[0])
+    return total

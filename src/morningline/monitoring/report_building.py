@@ -1,0 +1,154 @@
+"""What goes on the report of a model: its backtest by season, its calibration, its features, its data."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import date
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from morningline.facts.quality import quality
+from morningline.kit.clock import utc_now
+from morningline.monitoring.report_data import (
+    DateRange,
+    DeltaR2,
+    FeatureShare,
+    ModelScores,
+    Periods,
+    ReliabilityBin,
+    ReportData,
+    SeasonScores,
+    TableQuality,
+)
+from morningline.training.comparison import clustered_interval
+from morningline.training.metrics import reliability
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    import psycopg
+
+    from morningline.facts.table import Table
+    from morningline.features.feature_set import FeatureSet
+    from morningline.training.registry import RegisteredModel
+
+MODELS = ("uniform", "market", "market_power", "market_free", "combined")
+SEASONAL = ("market", "market_free", "combined")
+BINS = 12
+
+
+def build_report(
+    connection: psycopg.Connection[Any],
+    registered: RegisteredModel,
+    *,
+    root: Path,
+    features: FeatureSet,
+    tables: Sequence[Table],
+    seasons: Callable[[pl.Series], pl.Series],
+    nouns: tuple[str, str],
+    threads: int,
+) -> ReportData:
+    """Gather the report of a registered model.
+
+    Args:
+        connection: An open connection.
+        registered: The model.
+        root: The workspace.
+        features: The feature set, for the words that describe a feature.
+        tables: The tables whose quality is shown.
+        seasons: Local days to season labels.
+        nouns: What an event and an entrant are called.
+        threads: CPU threads.
+    """
+    outcomes = pl.read_parquet(root / registered.artefact / "backtest.parquet")
+    test = outcomes.filter(pl.col("part") == "test")
+    return ReportData(
+        title="Who wins, and does the market know it already?",
+        subtitle=f"Backtest of {registered.id}",
+        generated_at=utc_now(),
+        event_noun=nouns[0],
+        entrant_noun=nouns[1],
+        periods=_periods(outcomes, registered),
+        provenance=_provenance(registered),
+        models=_models(test, registered),
+        delta_r2=DeltaR2(**registered.metrics["delta_r2"]),
+        excluded=registered.metrics["excluded"],
+        events=test["event_id"].n_unique(),
+        entrants=test.height,
+        reliability={name: _bins(test, name) for name in ("market", "market_free", "combined")},
+        seasons=_seasons(outcomes, seasons),
+        importance=_importance(registered, root, features, threads),
+        quality=[TableQuality(**asdict(table)) for table in quality(connection, tables) if table.rows],
+    )
+
+
+def _periods(outcomes: pl.DataFrame, registered: RegisteredModel) -> Periods:
+    validation = outcomes.filter(pl.col("part") == "validation")["day"]
+    first = registered.metrics["first_day"]
+    return Periods(
+        train=DateRange(first_day=date.fromisoformat(first), last_day=registered.train_until),
+        validation=DateRange(first_day=min(validation), last_day=max(validation)),
+        test=DateRange(first_day=registered.test_from, last_day=registered.test_to),
+    )
+
+
+def _provenance(registered: RegisteredModel) -> list[tuple[str, str]]:
+    return [
+        ("Model", registered.id),
+        ("Trained at", registered.created_at.strftime("%Y-%m-%d %H:%M UTC")),
+        ("Feature set and version", f"{registered.feature_set} {registered.feature_version}"),
+        ("Delta version", str(registered.delta_version)),
+        ("Data fingerprint", registered.data_fingerprint),
+        ("Code version", registered.code_version),
+        ("Seed", str(registered.seed)),
+        ("Parameters", ", ".join(f"{k} = {v}" for k, v in registered.parameters.items() if v != {})),
+        ("Files' SHA-256", registered.artefact_sha256),
+    ]
+
+
+def _events(rows: pl.DataFrame, name: str) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+    """Winner's loss and day of each event."""
+    winners = rows.filter(pl.col("won") == 1.0).sort("day", "event_id")
+    days = np.array([day.toordinal() for day in winners["day"]])
+    return -np.log(winners[name].to_numpy()), days
+
+
+def _models(test: pl.DataFrame, registered: RegisteredModel) -> dict[str, ModelScores]:
+    models = {}
+    for name in MODELS:
+        interval = clustered_interval(*_events(test, name))
+        scores = registered.metrics["models"][name]
+        models[name] = ModelScores(**scores, log_loss_low=interval.low, log_loss_high=interval.high)
+    return models
+
+
+def _bins(test: pl.DataFrame, name: str) -> list[ReliabilityBin]:
+    found = reliability(test[name].to_numpy(), test["won"].to_numpy(), BINS)
+    return [ReliabilityBin(**asdict(one)) for one in found]
+
+
+def _seasons(outcomes: pl.DataFrame, seasons: Callable[[pl.Series], pl.Series]) -> list[SeasonScores]:
+    labels = seasons(outcomes["day"])
+    if labels.n_unique() < 3:
+        # Few seasons are unseen by training, so months of them show more.
+        labels = outcomes["day"].dt.strftime("%Y-%m")
+    marked = outcomes.with_columns(labels.alias("season"))
+    shown = []
+    for (season, part), rows in marked.group_by("season", "part", maintain_order=True):
+        losses = {}
+        for name in SEASONAL:
+            interval = clustered_interval(*_events(rows, name))
+            losses[name] = (interval.estimate, interval.low, interval.high)
+        suffix = " (validation)" if part == "validation" else ""
+        shown.append(SeasonScores(label=f"{season}{suffix}", events=rows["event_id"].n_unique(), losses=losses))
+    return sorted(shown, key=lambda s: s.label)
+
+
+def _importance(registered: RegisteredModel, root: Path, features: FeatureSet, threads: int) -> list[FeatureShare]:
+    words = {feature.name: feature.description for feature in features.features}
+    shares = registered.load(root, threads=threads).booster.importance()
+    ordered = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
+    return [FeatureShare(feature=name, share=share, description=words.get(name, "")) for name, share in ordered]

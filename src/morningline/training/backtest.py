@@ -1,0 +1,133 @@
+"""The backtest: trained on the past, judged on days that nothing has seen, always beside the market."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from datetime import date
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from morningline.training.comparison import Comparison, compare_r2
+from morningline.training.metrics import Scores, score
+from morningline.training.win_model import WinModel, WinParameters, fit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from morningline.training.dataset import Dataset
+    from morningline.training.sample import Sample
+    from morningline.training.splits import PeriodSplit
+
+SHOWN = ("brier", "ece", "r2", "top1", "winner_log_loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Backtest:
+    """A fitted model and its honest scores.
+
+    Attributes:
+        model: Fitted on the events until `split.train_until`, combined on those before `split.test_from`.
+        split: The periods.
+        scores: Model name to its scores on the test events.
+        delta: ΔR² of `combined` over `market_power` on the same events.
+        excluded: Reason to number of test events left out.
+        outcomes: One row an entrant of every validation and test event: `event_id`, `entrant_id`, `day`, `part`,
+            `won`, and the probability of each model.
+        first_day: First local day of training, ISO.
+        seconds: Stage to seconds.
+    """
+
+    model: WinModel
+    split: PeriodSplit
+    scores: dict[str, Scores]
+    delta: Comparison
+    excluded: dict[str, int]
+    outcomes: pl.DataFrame
+    first_day: str
+    seconds: dict[str, float]
+
+    def summary(self, events_word: str) -> dict[str, Any]:
+        """The result as plain values, ready for JSON.
+
+        Args:
+            events_word: What events are called, in the plural: the key of their number.
+        """
+        return {
+            "first_day": self.first_day,
+            events_word: self.delta.events,
+            "excluded": self.excluded,
+            "models": {name: {key: getattr(scores, key) for key in SHOWN} for name, scores in self.scores.items()},
+            "delta_r2": {key: asdict(self.delta)[key] for key in ("estimate", "low", "high", "mde", "verdict")},
+            "seconds": self.seconds,
+        }
+
+
+def run_backtest(
+    dataset: Dataset,
+    split: PeriodSplit,
+    parameters: WinParameters,
+    *,
+    seed: int,
+    threads: int,
+    progress: Callable[[str, float], None],
+) -> Backtest:
+    """Fit on the past and score on the test period.
+
+    Args:
+        dataset: Events with features, winners and complete markets.
+        split: The periods, by whole local days.
+        parameters: What was chosen of the model.
+        seed: Seed of everything random.
+        threads: CPU threads.
+        progress: Told what is being done and the share done.
+
+    Raises:
+        InputError: A period has no events.
+        DataError: A feature tells the winner.
+    """
+    started = perf_counter()
+    parts = split.apply(dataset.sample)
+    model = fit(parts.train, parts.validation, parameters, seed=seed, threads=threads, progress=progress)
+    fitted = perf_counter()
+    progress("Scoring the test period", 0.97)
+    probabilities = model.probabilities(parts.test)
+    scores = {name: score(p, parts.test) for name, p in probabilities.items()}
+    delta = compare_r2(probabilities["combined"], probabilities["market_power"], parts.test, seed=seed)
+    mask = split.masks(dataset.sample.days)
+    outcomes = pl.concat(
+        [
+            _outcomes(parts.validation, model.probabilities(parts.validation), dataset, mask.validation, "validation"),
+            _outcomes(parts.test, probabilities, dataset, mask.test, "test"),
+        ]
+    )
+    seconds = {"fit": round(fitted - started, 2), "score": round(perf_counter() - fitted, 2)}
+    excluded = dataset.excluded_between(split.test_from.toordinal(), split.test_to.toordinal())
+    return Backtest(
+        model=model,
+        split=split,
+        scores=scores,
+        delta=delta,
+        excluded=excluded,
+        outcomes=outcomes,
+        first_day=date.fromordinal(int(parts.train.days.min())).isoformat(),
+        seconds=seconds,
+    )
+
+
+def _outcomes(sample: Sample, probabilities: dict[str, Any], dataset: Dataset, mask: Any, part: str) -> pl.DataFrame:  # noqa: ANN401 - a mask of NumPy's
+    rows = np.repeat(mask, dataset.sample.sizes)
+    event = sample.group_of_rows()
+    epoch = 719_163  # The proleptic ordinal of 1970-01-01.
+    return pl.DataFrame(
+        {
+            "event_id": np.array(sample.event_ids, dtype=object)[event].tolist(),
+            "entrant_id": np.array(dataset.entrants, dtype=object)[rows].tolist(),
+            "day": pl.Series(sample.days[event] - epoch).cast(pl.Int32).cast(pl.Date),
+            "part": [part] * sample.rows,
+            "won": sample.won,
+            **probabilities,
+        }
+    )

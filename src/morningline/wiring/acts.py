@@ -1,0 +1,250 @@
+"""Every act of the program by the words a user says: names become objects here, and one act is called.
+
+The command line and the HTTP service call the same functions, so neither can do what the other cannot.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from time import perf_counter
+from typing import TYPE_CHECKING, Any
+
+from morningline.kit.clock import utc_now
+from morningline.kit.errors import InputError, NotFoundError
+from morningline.wiring.program import domain_named, domains, mapping_path
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import date
+    from pathlib import Path
+
+    import polars as pl
+
+    from morningline.domains.contract import Domain
+    from morningline.features.computing import ComputeReport
+    from morningline.features.set_catalog import CatalogRow
+    from morningline.predictions.predicting import DayPredictions, Predictor
+    from morningline.predictions.replaying import Replay
+    from morningline.predictions.scoring import ScoreReport
+    from morningline.sources.report import ImportReport
+    from morningline.training.registry import RegisteredModel
+    from morningline.wiring.program import Program
+
+    Progress = Callable[[str, float], None]
+
+
+def import_folder(program: Program, mapping: str, folder: Path, progress: Progress) -> ImportReport:
+    """Import the files of a folder through a mapping: a path, or the name of one that ships."""
+    from morningline.sources.importing import import_files
+    from morningline.sources.mapping import read_mapping
+
+    read = read_mapping(mapping_path(mapping))
+    return import_files(read, folder, domain_named(read.domain), program.database, progress)
+
+
+def compute_features(program: Program, domain_name: str) -> ComputeReport:
+    """Compute a domain's feature set from all facts known now, and keep it."""
+    from morningline.features.computing import compute_features as compute
+
+    domain, now = domain_named(domain_name), utc_now()
+    with program.database.connect(read_only=True) as connection:
+        events = domain.task.events(connection, as_of=now)
+    return compute(events, program.features(domain), as_of=now)
+
+
+def list_features(domain_name: str) -> list[CatalogRow]:
+    """The catalog of a domain's feature set."""
+    from morningline.features.set_catalog import catalog
+
+    return catalog(domain_named(domain_name).feature_set)
+
+
+def export_features(program: Program, domain_name: str, out: Path, version: int | None) -> int:
+    """Write stored features to a file, one row an entrant, under the domain's own names; returns the rows."""
+    domain = domain_named(domain_name)
+    frame = program.features(domain).read(version)
+    named = frame.rename({"event_id": f"{domain.event_noun}_id", "entrant_id": domain.entrant_key})
+    writers: dict[str, Callable[[Path], object]] = {".parquet": named.write_parquet, ".csv": named.write_csv}
+    if out.suffix not in writers:
+        raise InputError(f"The file {out.name} is of no known format.", allowed=", ".join(writers))
+    partial = out.with_name(f".{out.name}.partial")
+    writers[out.suffix](partial)
+    partial.replace(out)
+    return named.height
+
+
+def backtest(
+    program: Program,
+    domain_name: str,
+    *,
+    train_until: str,
+    test_from: str,
+    test_to: str,
+    parameters: dict[str, Any],
+    progress: Progress,
+) -> tuple[RegisteredModel, dict[str, Any]]:
+    """Train, judge and register a model of a domain's task; returns its row and the summary."""
+    import msgspec
+
+    from morningline.training.backtest import run_backtest
+    from morningline.training.dataset import make_dataset
+    from morningline.training.registry import Provenance, register
+    from morningline.training.splits import PeriodSplit
+    from morningline.training.win_model import WinParameters
+
+    started = perf_counter()
+    split = PeriodSplit.parse(train_until, test_from, test_to)
+    try:
+        chosen = msgspec.convert(parameters, WinParameters)
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f"The parameters are not right: {error}.", allowed="l2, rounds, early_stopping_rounds, booster"
+        ) from error
+    domain = domain_named(domain_name)
+    store = program.features(domain)
+    version = store.version()
+    with program.database.connect(read_only=True) as connection:
+        answers = domain.task.answers(connection, as_of=utc_now())
+    dataset = make_dataset(store.read(version), store.features.names, answers.filter(answers["day"] <= split.test_to))
+    loaded = perf_counter()
+    result = run_backtest(
+        dataset, split, chosen, seed=program.settings.seed, threads=program.threads, progress=progress
+    )
+    summary = result.summary(f"{domain.event_noun}s")
+    summary["seconds"] = {"load": round(loaded - started, 2), **summary["seconds"]}
+    provenance = Provenance(
+        task=domain.task.name,
+        feature_set=store.features.name,
+        feature_version=store.features.version,
+        delta_version=version,
+        parameters=chosen,
+        seed=program.settings.seed,
+        threads=program.threads,
+        summary={key: value for key, value in summary.items() if key != "seconds"},
+    )
+    with program.database.connect() as connection:
+        row = register(connection, result, dataset, provenance, program.workspace.root)
+    summary["seconds"]["total"] = round(perf_counter() - started, 2)
+    return row, {"model": row.id, **summary}
+
+
+def list_models(program: Program, domain_name: str) -> list[RegisteredModel]:
+    """The models of a domain's task, newest first."""
+    from morningline.training.registry import list_models as rows
+
+    with program.database.connect(read_only=True) as connection:
+        return rows(connection, domain_named(domain_name).task.name)
+
+
+def predict(program: Program, domain_name: str, day: date, model_id: str | None) -> DayPredictions:
+    """Predict a local day and lock the rows."""
+    from morningline.predictions.predicting import predict_day
+
+    predictor = _predictor(program, domain_named(domain_name), model_id)
+    with program.database.connect() as connection:
+        return predict_day(connection, predictor, day)
+
+
+def show_predictions(program: Program, day: date | None, event_id: str | None) -> pl.DataFrame:
+    """Locked predictions of a day or an event, beside what came of them where that is known."""
+    from morningline.predictions.predicting import with_scores
+
+    with program.database.connect(read_only=True) as connection:
+        return with_scores(connection, day=day, event_id=event_id)
+
+
+def score(program: Program, domain_name: str, first: date | None, last: date | None) -> ScoreReport:
+    """Join outcomes and market to locked predictions."""
+    from morningline.predictions.scoring import score_predictions
+
+    with program.database.connect() as connection:
+        return score_predictions(connection, domain_named(domain_name).task, first=first, last=last)
+
+
+def replay(program: Program, prediction_id: str) -> Replay:
+    """Compute a locked prediction again and compare every bit."""
+    from morningline.predictions.replaying import find_prediction
+    from morningline.predictions.replaying import replay as again
+
+    with program.database.connect(read_only=True) as connection:
+        locked = find_prediction(connection, prediction_id)
+        domain = next((d for d in domains() if d.task.name == locked["task"]), None)
+        if domain is None:
+            raise NotFoundError(
+                f"The task {locked['task']!r} belongs to no installed domain.", do="Install its package."
+            )
+        return again(connection, locked, _predictor(program, domain, locked["model_id"]))
+
+
+def report(program: Program, domain_name: str, model_id: str | None, out: Path | None) -> Path:
+    """Write the report of a model's backtest as one HTML page; returns its path."""
+    from morningline.monitoring.report import render_report
+    from morningline.monitoring.report_building import build_report
+    from morningline.training.registry import find
+
+    domain = domain_named(domain_name)
+    with program.database.connect(read_only=True) as connection:
+        registered = find(connection, domain.task.name, model_id)
+        data = build_report(
+            connection,
+            registered,
+            root=program.workspace.root,
+            features=domain.feature_set,
+            tables=domain.catalog.tables,
+            seasons=domain.task.seasons,
+            nouns=(domain.event_noun, domain.entrant_noun),
+            threads=program.threads,
+        )
+    path = out or program.workspace.reports / f"{registered.id}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(render_report(data), encoding="utf-8")
+    return path
+
+
+def fingerprints(program: Program) -> dict[str, Any]:
+    """Rows and content hash of every fact table, and one hash over all."""
+    from morningline.facts.fingerprint import combined, fingerprint
+
+    tables = [table for domain in domains() for table in domain.catalog.tables]
+    with program.database.connect(read_only=True) as connection:
+        prints = fingerprint(connection, tables)
+    return {
+        "fingerprint": combined(prints),
+        "tables": {p.table: {"rows": p.rows, "content": p.content} for p in prints},
+    }
+
+
+def query(program: Program, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """Run a user's query in a read-only session; returns column names and rows.
+
+    Raises:
+        InputError: The database refuses it.
+    """
+    import psycopg
+
+    try:
+        with program.database.connect(read_only=True) as connection:
+            cursor = connection.execute(sql.encode())
+            names = [column.name for column in cursor.description or ()]
+            return names, cursor.fetchall() if names else []
+    except psycopg.Error as error:
+        raise InputError(
+            f"The database refuses the query: {str(error).strip()}", allowed="one query that only reads"
+        ) from error
+
+
+def _predictor(program: Program, domain: Domain, model_id: str | None) -> Predictor:
+    from morningline.predictions.predicting import Predictor
+    from morningline.training.registry import find
+
+    with program.database.connect(read_only=True) as connection:
+        registered = find(connection, domain.task.name, model_id)
+    model = registered.load(program.workspace.root, threads=program.threads)
+    return Predictor(domain.task, domain.feature_set, registered, model)
+
+
+def as_plain(value: Any) -> Any:  # noqa: ANN401 - a report of any act
+    """A report as plain values, ready for JSON."""
+    import msgspec
+
+    return msgspec.to_builtins(asdict(value))
