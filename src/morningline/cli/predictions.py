@@ -124,6 +124,8 @@ def show_score(report: ScoreReport) -> None:
         d = report.delta_r2
         interval = f"(95 % {d['low']:+.4f} to {d['high']:+.4f})"
         show.line(f"{VERDICTS[d['verdict']]} ΔR² over the market {d['estimate']:+.4f} {interval}.")
+    elif report.models:
+        show.line("One day cannot show how days differ, so there is no interval and no verdict yet.")
 
 
 def replay(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import date
     from pathlib import Path
 
     import polars as pl
@@ -21,6 +22,33 @@ if TYPE_CHECKING:
     from morningline.sources.convert import Converter
     from morningline.sources.report import Finding
     from morningline.training.task import Task
+
+
+@dataclass(frozen=True, kw_only=True)
+class World:
+    """A made-up world on disk, for a first look and for tests: its true probabilities are known.
+
+    Attributes:
+        mapping: Name of the shipped mapping that reads it.
+        history: Folder of what is over.
+        card: Folder of tomorrow's card.
+        results: Folder of what came of it.
+        truth: CSV with the event, the entrant and `true_probability`.
+        tomorrow: The local day of the card.
+        train_until: Last day to train on.
+        test_from: First day to test on.
+        test_to: Last day of history.
+    """
+
+    mapping: str
+    history: Path
+    card: Path
+    results: Path
+    truth: Path
+    tomorrow: date
+    train_until: date
+    test_from: date
+    test_to: date
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,6 +68,7 @@ class Domain:
         findings: What a modeller should know of accepted rows.
         feature_set: Its features.
         task: What it predicts.
+        make_world: Writes a seeded made-up world under a folder.
     """
 
     name: str
@@ -54,3 +83,4 @@ class Domain:
     findings: Callable[[Mapping[str, pl.DataFrame]], list[Finding]]
     feature_set: FeatureSet
     task: Task
+    make_world: Callable[[Path, int], World]

@@ -131,11 +131,7 @@ def _bins(test: pl.DataFrame, name: str) -> list[ReliabilityBin]:
 
 
 def _seasons(outcomes: pl.DataFrame, seasons: Callable[[pl.Series], pl.Series]) -> list[SeasonScores]:
-    labels = seasons(outcomes["day"])
-    if labels.n_unique() < 3:
-        # Few seasons are unseen by training, so months of them show more.
-        labels = outcomes["day"].dt.strftime("%Y-%m")
-    marked = outcomes.with_columns(labels.alias("season"))
+    marked = outcomes.with_columns(seasons(outcomes["day"]).alias("season"))
     shown = []
     for (season, part), rows in marked.group_by("season", "part", maintain_order=True):
         losses = {}

@@ -37,14 +37,15 @@ class ScoreReport:
         events: Events that are scored; the last prediction before each event counts.
         excluded: Reason to number of events left out.
         models: `model` and `market`, each with its scores and the 95 % interval of its winner log loss.
-        delta_r2: R² of the model less that of the market, with interval, minimum detectable effect and verdict.
+        delta_r2: R² of the model less that of the market, with interval, minimum detectable effect and verdict;
+            None on a single day, which cannot show how days differ.
     """
 
     predictions: int
     waiting: int
     events: int
     excluded: dict[str, int]
-    models: dict[str, dict[str, float]]
+    models: dict[str, dict[str, float | None]]
     delta_r2: dict[str, Any] | None
 
 
@@ -133,16 +134,17 @@ def _report(marked: pl.DataFrame, *, waiting: int, scored: int) -> ScoreReport:
         event_ids=tuple(sizes["event_id"]),
     )
     p = {"model": rows["probability"].to_numpy(), "market": rows["market_probability"].to_numpy()}
-    models = {}
+    # How days differ cannot be seen on one day, so one day has scores and no intervals.
+    several_days = len(np.unique(sample.days)) > 1
+    models: dict[str, dict[str, float | None]] = {}
     for name, probability in p.items():
-        interval = clustered_interval(winner_losses(probability, sample), sample.days)
-        models[name] = {
-            **asdict(score(probability, sample)),
-            "log_loss_low": interval.low,
-            "log_loss_high": interval.high,
-        }
-    delta = asdict(compare_r2(p["model"], p["market"], sample))
-    shown = {key: delta[key] for key in ("estimate", "low", "high", "mde", "verdict")}
+        interval = clustered_interval(winner_losses(probability, sample), sample.days) if several_days else None
+        ends = {"log_loss_low": interval and interval.low, "log_loss_high": interval and interval.high}
+        models[name] = {**asdict(score(probability, sample)), **ends}
+    shown = None
+    if several_days:
+        delta = asdict(compare_r2(p["model"], p["market"], sample))
+        shown = {key: delta[key] for key in ("estimate", "low", "high", "mde", "verdict")}
     return ScoreReport(
         predictions=scored, waiting=waiting, events=sample.events, excluded=reasons, models=models, delta_r2=shown
     )

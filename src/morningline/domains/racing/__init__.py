@@ -9,6 +9,7 @@ from morningline.domains.racing.events import day_cutoffs, racing_events
 from morningline.domains.racing.features import FEATURES
 from morningline.domains.racing.notation import NOTATIONS
 from morningline.domains.racing.schema import CATALOG
+from morningline.domains.racing.demo import make_world
 from morningline.training.task import Task
 
 _HERE = Path(__file__).parent
@@ -26,6 +27,7 @@ domain = Domain(
     findings=findings,
     feature_set=FEATURES,
     task=Task(name="racing.win", events=racing_events, cutoffs=day_cutoffs, answers=racing_answers, seasons=seasons),
+    make_world=make_world,
 )
 """The racing plug-in."""
 
