@@ -1,0 +1,216 @@
+"""The promises of the whole loop: the locked stays, a replay is equal, a judgement stands beside the market."""
+
+from __future__ import annotations
+
+import shutil
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit, urlunsplit
+
+import numpy as np
+import polars as pl
+import psycopg
+import pytest
+
+from morningline.kit.errors import DataError, IntegrityError, NotFoundError
+from morningline.kit.workspace import Workspace
+from morningline.wiring import acts
+from morningline.wiring.program import Program
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from morningline.domains.contract import World
+    from morningline.predictions.predicting import DayPredictions
+    from morningline.predictions.scoring import ScoreReport
+    from morningline.training.registry import RegisteredModel
+
+
+def silent(_doing: str, _done: float) -> None:
+    """Progress that nobody watches."""
+
+
+@dataclass
+class Loop:
+    """One run of the loop on the made-up world."""
+
+    program: Program
+    world: World
+    model: RegisteredModel
+    summary: dict[str, Any]
+    before_results: DayPredictions
+    after_results: DayPredictions
+    score: ScoreReport
+
+    def backtest(self) -> tuple[RegisteredModel, dict[str, Any]]:
+        return acts.backtest(
+            self.program,
+            "racing",
+            train_until=str(self.world.train_until),
+            test_from=str(self.world.test_from),
+            test_to=str(self.world.test_to),
+            parameters={"rounds": 60, "early_stopping_rounds": 10},
+            progress=silent,
+        )
+
+
+@pytest.fixture(scope="module")
+def loop(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
+    name = f"test_{uuid.uuid4().hex}"
+    workspace = Workspace.create(tmp_path_factory.mktemp("loop"))
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
+        with Program.at(workspace.root, {"MORNINGLINE_DATABASE_URL": url, "MORNINGLINE_THREADS": "2"}) as program:
+            yield run(program)
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def run(program: Program) -> Loop:
+    world = acts.make_world(program, "racing", 20)
+    acts.import_folder(program, world.mapping, world.history, silent)
+    acts.compute_features(program, "racing")
+    loop = Loop(program, world, None, {}, None, None, None)  # type: ignore[arg-type]
+    loop.model, loop.summary = loop.backtest()
+    acts.import_folder(program, world.mapping, world.card, silent)
+    loop.before_results = acts.predict(program, "racing", world.tomorrow, loop.model.id)
+    acts.import_folder(program, world.mapping, world.results, silent)
+    loop.after_results = acts.predict(program, "racing", world.tomorrow, loop.model.id)
+    loop.score = acts.score(program, "racing", None, None)
+    return loop
+
+
+def test_a_backtest_is_told_in_the_documented_shape(loop: Loop):
+    assert loop.summary["races"] > 300
+    assert set(loop.summary["models"]) == {"uniform", "market", "market_power", "market_free", "combined"}
+    for scores in loop.summary["models"].values():
+        assert set(scores) == {"winner_log_loss", "r2", "brier", "top1", "ece"}
+    assert set(loop.summary["delta_r2"]) == {"estimate", "low", "high", "mde", "verdict"}
+    assert set(loop.summary["excluded"]) <= {"dead_heat", "no_winner", "incomplete_book", "no_market", "one_runner"}
+
+
+def test_the_model_knows_more_than_chance_and_nears_the_truth(loop: Loop):
+    scores = loop.summary["models"]
+    assert scores["market_free"]["r2"] > 0.08
+    gap = acts.gap_to_truth(loop.program, loop.model, loop.world)
+    assert gap["market_free"] < 0.6 * gap["uniform"]
+    assert gap["combined"] < gap["market"]
+
+
+def test_stated_chances_come_true_in_a_world_whose_truth_is_known(loop: Loop):
+    truth = pl.read_csv(loop.world.truth)
+    truth.columns = ["event_id", "entrant_id", "truth"]
+    path = loop.program.workspace.root / loop.model.artefact / "backtest.parquet"
+    rows = pl.read_parquet(path).filter(pl.col("part") == "test").join(truth, on=["event_id", "entrant_id"])
+    for name in ("market_free", "combined"):
+        bins = rows.with_columns(pl.col(name).qcut(8, labels=[str(i) for i in range(8)]).alias("bin"))
+        means = bins.group_by("bin").agg(pl.col(name).mean(), pl.col("truth").mean()).sort("truth")
+        # The truth has no sampling noise, so a calibrated model meets it to within its own error of estimation.
+        assert np.abs(means[name] - means["truth"]).max() < 0.02
+
+
+def test_the_same_data_give_the_same_bits(loop: Loop):
+    again, summary = loop.backtest()
+    assert again.id == loop.model.id
+    assert again.artefact_sha256 == loop.model.artefact_sha256
+    assert {k: v for k, v in summary.items() if k != "seconds"} == {
+        k: v for k, v in loop.summary.items() if k != "seconds"
+    }
+
+
+def test_results_that_become_known_later_change_no_prediction(loop: Loop):
+    assert loop.before_results.made == loop.before_results.rows.height > 50
+    assert loop.after_results.made == 0
+    assert loop.after_results.differing == 0
+    assert loop.after_results.rows.equals(loop.before_results.rows)
+
+
+def test_probabilities_of_an_event_sum_to_one_and_rank_them(loop: Loop):
+    rows = loop.before_results.rows
+    sums = rows.group_by("event_id").agg(pl.col("probability").sum())
+    assert np.allclose(sums["probability"], 1.0, atol=1e-12)
+    best = rows.filter(pl.col("probability") == pl.col("probability").max().over("event_id"))
+    assert best["rank"].unique().to_list() == [1]
+    assert np.allclose(rows["fair_odds"] * rows["probability"], 1.0)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE predictions SET probability = 0.5", "DELETE FROM predictions"])
+def test_a_locked_row_never_changes(loop: Loop, statement: str):
+    with loop.program.database.connect() as connection, pytest.raises(psycopg.errors.RestrictViolation):
+        connection.execute(statement)
+
+
+def test_a_replay_gives_every_bit_again(loop: Loop):
+    for prediction in loop.before_results.rows["id"][:3]:
+        found = acts.replay(loop.program, prediction)
+        assert found.equal, found.differences
+        assert found.replayed == found.locked
+
+
+def test_a_replay_says_which_input_differs(loop: Loop):
+    row = loop.before_results.rows.row(5, named=True)
+    change = "UPDATE ra_runners SET weight_lbs = weight_lbs + %s WHERE race_id = %s AND horse_id = %s"
+    key = (row["event_id"], row["entrant_id"])
+    with loop.program.database.connect() as connection:
+        connection.execute(change, (1, *key))
+    try:
+        found = acts.replay(loop.program, row["id"])
+    finally:
+        with loop.program.database.connect() as connection:
+            connection.execute(change, (-1, *key))
+    assert not found.equal
+    assert any(text.startswith("input card_weight_lbs: was ") for text in found.differences)
+    assert acts.replay(loop.program, row["id"]).equal
+
+
+def test_a_model_whose_file_was_changed_is_refused(loop: Loop):
+    folder = loop.program.workspace.root / loop.model.artefact
+    path, kept = folder / "first_stage.json", folder / "kept"
+    shutil.copy(path, kept)
+    path.write_text(path.read_text().replace("0.", "1.", 1))
+    try:
+        with pytest.raises(IntegrityError, match="is not what was registered"):
+            acts.replay(loop.program, loop.before_results.rows["id"][0])
+    finally:
+        kept.replace(path)
+
+
+def test_a_day_the_model_has_seen_is_refused(loop: Loop):
+    with pytest.raises(DataError, match="it has seen what it would predict"):
+        acts.predict(loop.program, "racing", loop.world.train_until, loop.model.id)
+
+
+def test_an_unknown_prediction_or_model_is_named(loop: Loop):
+    with pytest.raises(NotFoundError, match="no prediction 'nothing'"):
+        acts.replay(loop.program, "nothing")
+    with pytest.raises(NotFoundError, match="no model 'nothing'"):
+        acts.predict(loop.program, "racing", loop.world.tomorrow, "nothing")
+
+
+def test_a_score_stands_beside_the_market(loop: Loop):
+    assert loop.score.waiting == 0
+    assert loop.score.events + sum(loop.score.excluded.values()) == loop.before_results.rows["event_id"].n_unique()
+    assert set(loop.score.models) == {"model", "market"}
+    scored = acts.show_predictions(loop.program, loop.world.tomorrow, None)
+    assert scored["won"].null_count() == 0
+    priced = scored.filter(pl.col("market_probability").is_not_null())
+    assert np.allclose(priced.group_by("event_id").agg(pl.col("market_probability").sum())["market_probability"], 1.0)
+
+
+def test_the_report_is_one_page(loop: Loop):
+    page = acts.report(loop.program, "racing", loop.model.id, None).read_text()
+    assert loop.model.id in page
+    assert "ΔR²" in page
+    assert "http://" not in page.replace("http://www.w3.org", "")
+
+
+def test_features_are_exported_one_row_a_runner(loop: Loop):
+    out = loop.program.workspace.root / "features.parquet"
+    rows = acts.export_features(loop.program, "racing", out, None)
+    frame = pl.read_parquet(out)
+    assert frame.height == rows
+    assert frame.columns[:2] == ["race_id", "horse_id"]
+    assert "as_of" in frame.columns
+    assert frame.select("race_id", "horse_id").is_duplicated().sum() == 0
+    assert len(frame.columns) >= 64
