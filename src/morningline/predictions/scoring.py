@@ -139,8 +139,8 @@ def _report(marked: pl.DataFrame, *, waiting: int, scored: int) -> ScoreReport:
     models: dict[str, dict[str, float | None]] = {}
     for name, probability in p.items():
         interval = clustered_interval(winner_losses(probability, sample), sample.days) if several_days else None
-        ends = {"log_loss_low": interval and interval.low, "log_loss_high": interval and interval.high}
-        models[name] = {**asdict(score(probability, sample)), **ends}
+        ends = (interval.low, interval.high) if interval else (None, None)
+        models[name] = {**asdict(score(probability, sample)), "log_loss_low": ends[0], "log_loss_high": ends[1]}
     shown = None
     if several_days:
         delta = asdict(compare_r2(p["model"], p["market"], sample))
