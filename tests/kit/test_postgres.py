@@ -10,7 +10,9 @@ import sys
 import tempfile
 import time
 from contextlib import closing, contextmanager
+from hashlib import sha256
 from pathlib import Path
+from urllib.parse import unquote
 
 import psutil
 import psycopg
@@ -234,8 +236,9 @@ def test_a_forked_child_that_acquires_is_a_member_of_its_own(folder):
 
 
 def test_a_forked_child_does_not_keep_its_killed_parents_membership(folder):
-    parent = MEMBER.replace("sys.stdin", "child = os.fork()\nsys.stdin")
+    parent = MEMBER.replace("print(server.acquire()", "url = server.acquire()\nos.fork() and print(url")
     with member(folder) as last, member(folder, program=parent) as killed:
+        until(psutil.Process(killed.pid).children)
         (child,) = psutil.Process(killed.pid).children()
         killed.kill()
         killed.wait()
@@ -328,9 +331,8 @@ def test_long_and_odd_folder_names_work(folder, name):
             assert other.url == url
             assert kept(other.url) == [1]
     assert not running(folder)
-    for short in Path(tempfile.gettempdir()).glob("morningline-????????????"):
-        if short.is_dir() and not any(short.iterdir()):
-            short.rmdir()
+    assert not Path(unquote(url.partition("host=")[2])).joinpath(".s.PGSQL.5432").exists()
+    assert not list(Path(tempfile.gettempdir()).glob(f"morningline-{sha256(bytes(folder)).hexdigest()[:12]}"))
 
 
 def test_a_failed_start_shows_the_end_of_the_log_and_what_to_do(folder):

@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
+from typing import Annotated
+
+import typer
 
 from morningline.cli import show
 
-if TYPE_CHECKING:
-    from pathlib import Path
+
+def add_to(app: typer.Typer) -> None:
+    """Add the command to the command line."""
+    app.command()(demo)
+
+
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Workspace to make or use.")] = Path("demo-workspace"),
+    *,
+    seed: Annotated[int, typer.Option(help="Which world.")] = 20,
+) -> None:
+    """Run the whole loop on a made-up world of racing: import, features, backtest, predict, score, report."""
+    run(folder, seed)
 
 
 def run(folder: Path, seed: int) -> None:

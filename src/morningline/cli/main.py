@@ -6,11 +6,12 @@ be used; 3 an import was committed but rows or values were turned away beyond wh
 
 from __future__ import annotations
 
+import signal
 import sys
 
 import typer
 
-from morningline.cli import data, database, models, predictions, workspace
+from morningline.cli import data, database, demo, models, predictions, workspace
 from morningline.kit.errors import MorninglineError
 
 app = typer.Typer(
@@ -21,13 +22,15 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for part in (workspace, data, models, predictions):
+for part in (workspace, demo, data, models, predictions):
     part.add_to(app)
 app.add_typer(database.app, name="db")
 
 
 def main() -> None:
     """Run the command line; a refusal is shown as what was given, what is allowed and what to do."""
+    # A polite end is an end like any other: transactions roll back and the last one out stops the database.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     try:
         app()
     except MorninglineError as error:

@@ -1,4 +1,4 @@
-"""Commands of the workspace: init, settings, doctor, demo."""
+"""Commands of the workspace: init, settings, doctor."""
 
 from __future__ import annotations
 
@@ -28,7 +28,6 @@ def add_to(app: typer.Typer) -> None:
     app.command()(init)
     app.command()(settings)
     app.command()(doctor)
-    app.command()(demo)
 
 
 def init(folder: Annotated[Path, typer.Argument(help="Where; the current folder if not given.")] = Path()) -> None:
@@ -68,14 +67,3 @@ def doctor(*, json: AsJson = False) -> None:
         )
     if not all(f.right for f in findings):
         raise typer.Exit(1)
-
-
-def demo(
-    folder: Annotated[Path, typer.Argument(help="Workspace to make or use.")] = Path("demo-workspace"),
-    *,
-    seed: Annotated[int, typer.Option(help="Which world.")] = 20,
-) -> None:
-    """Run the whole loop on a made-up world of racing: import, features, backtest, predict, score, report."""
-    from morningline.cli.demo import run
-
-    run(folder, seed)

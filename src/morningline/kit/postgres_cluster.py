@@ -16,6 +16,7 @@ import stat
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -118,8 +119,7 @@ class Cluster:
         if text is None:
             return None
         lines = text.splitlines() + [""] * 8
-        # The socket's folder is relative to the data folder when it is our own `run`.
-        sockets = Path(os.path.normpath(self.data / lines[4])) if lines[4] else None
+        sockets = Path(lines[4]) if lines[4] else None
         ready = lines[7].strip() == "ready"
         return Postmaster(int(lines[0] or 0), int(lines[3] or PORT), sockets, ready)
 
@@ -169,12 +169,20 @@ class Cluster:
             self._wait(time.monotonic() - begun)
 
     def stop(self) -> None:
-        """Stop the server, breaking off what its clients are doing; a server that is not there is stopped."""
+        """Stop the server, breaking off what its clients are doing; a server that is not there is stopped.
+
+        Raises:
+            DatabaseError: It would not stop; the message ends with the tail of the log.
+        """
         found = self.postmaster()
         # Only a server that answers is told to stop: the number in a stale file may be a stranger's by now.
-        if found is not None and found.answers():
-            runner = runner_for(self.folder, self.data)
-            self._command(runner, "pg_ctl", "stop", "-w", "-t", str(WAIT_SECONDS), "-m", "fast", "-D", "data")
+        if found is None or not found.answers():
+            return
+        runner = runner_for(self.folder, self.data)
+        self._command(runner, "pg_ctl", "stop", "-w", "-t", str(WAIT_SECONDS), "-m", "fast", "-D", "data")
+        if found.socket_folder is not None and found.socket_folder != self.run:
+            with suppress(OSError):
+                found.socket_folder.rmdir()
 
     def _wait(self, waited_seconds: float) -> None:
         """Give a server that is starting, stopping or dying a moment."""
@@ -204,12 +212,8 @@ class Cluster:
         settings = [part for name, value in SETTINGS.items() for part in ("--set", f"{name}={value}")]
         locale = ("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         self._command(runner, "initdb", "-D", "data-new", "-U", NAME, "--auth=trust", *locale, *settings, lock=lock)
-        self._command(
-            runner,
-            *("postgres", "--single", "-D", "data-new", "postgres"),
-            lock=lock,
-            sql=f"CREATE DATABASE {NAME};\n",
-        )
+        create = f"CREATE DATABASE {NAME};\n"
+        self._command(runner, "postgres", "--single", "-D", "data-new", "postgres", lock=lock, sql=create)
         new.rename(self.data)
 
     def _give(self, folder: Path, runner: Runner | None) -> None:
@@ -227,26 +231,10 @@ class Cluster:
         if sys.platform == "win32":
             options = f"-h 127.0.0.1 -p {free_port()}"
         else:
-            # A relative path needs no quoting, whatever the workspace is called.
-            where = "../run" if sockets == self.run else shlex.quote(str(sockets))
-            options = f"-h '' -p {PORT} -k {where}"
-        self._command(
-            runner,
-            *(
-                "pg_ctl",
-                "start",
-                "-w",
-                "-t",
-                str(WAIT_SECONDS),
-                "-D",
-                "data",
-                "-l",
-                "run/server.log",
-                "-o",
-                options,
-            ),
-            lock=lock,
-        )
+            # pg_ctl hands its options to a shell.
+            options = f"-h '' -p {PORT} -k {shlex.quote(str(sockets))}"
+        places = ("-D", "data", "-l", "run/server.log")
+        self._command(runner, "pg_ctl", "start", "-w", "-t", str(WAIT_SECONDS), *places, "-o", options, lock=lock)
 
     def _socket_folder(self, runner: Runner | None) -> Path:
         """Choose a private folder whose socket fits the kernel's limit; libpq reads a comma as two hosts."""
