@@ -25,7 +25,6 @@ DEFAULT_PARAMETERS: Mapping[str, Any] = {
     "feature_fraction": 0.5,
     "bagging_fraction": 0.7,
     "bagging_freq": 1,
-    "bagging_by_query": True,
     "max_bin": 127,
 }
 # LightGBM ignores a parameter it does not know, and a second name for one of the above might win or lose; so
@@ -199,14 +198,18 @@ class SoftmaxBooster:
         self._text = text
 
     def _fixed(self) -> dict[str, Any]:
-        """Return the parameters with all that makes two fits equal."""
+        """Return the parameters with all that makes two fits equal.
+
+        Bagging is by row: with `bagging_by_query` and two threads LightGBM 4.7 grew another model in about one fit
+        of twenty, where by row 40 of 40 were equal.
+        """
         return {
             **self.parameters,
             "metric": "None",
             "seed": self.seed,
             "num_threads": self.threads,
             "deterministic": True,
-            "force_row_wise": True,
+            "force_col_wise": True,
             "verbosity": -1,
         }
 
