@@ -34,7 +34,7 @@ HOSTILE = "<script>alert('\"&\x00')</script>"
 SMALL = f"ΔR² +0.0003 (95 % {MINUS}0.0009 to +0.0014)"
 WORSE = f"ΔR² {MINUS}0.0031 (95 % {MINUS}0.0050 to {MINUS}0.0010)"
 BETTER = "ΔR² +0.0021 (95 % +0.0019 to +0.0024)."
-UNSEEN = "an effect smaller than 0.0017 could not have been seen here."
+UNSEEN = "a true effect of 0.0017 would be seen four times out of five."
 VOID = {"meta", "link", "br", "hr", "img", "input"}
 
 

@@ -43,9 +43,10 @@ def query(
         writer.writerow(names)
         writer.writerows(rows)
     else:
-        show.table(
-            names, rows, numbers=[n for i, n in enumerate(names) if rows and isinstance(rows[0][i], int | float)]
-        )
+        numbers = [n for i, n in enumerate(names) if rows and isinstance(rows[0][i], int | float)]
+        # A year or an id is no quantity, so cells are shown as the database writes them, without commas.
+        shown = [["" if cell is None else str(cell) for cell in row] for row in rows]
+        show.table(names, shown, numbers=numbers)
         show.line(f"{len(rows):,} row{'' if len(rows) == 1 else 's'}")
 
 

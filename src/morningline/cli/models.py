@@ -70,11 +70,9 @@ def show_backtest(summary: dict[str, Any]) -> None:
     left_out = ", ".join(f"{n} {reason}" for reason, n in summary["excluded"].items()) or "none"
     show.line()
     show.line(f"{number:,} {word} of the test period; left out: {left_out}.")
-    show.line(
-        f"{VERDICTS[delta['verdict']]} ΔR² of combined over market_power {delta['estimate']:+.4f} "
-        f"(95 % {delta['low']:+.4f} to {delta['high']:+.4f}); an effect under {delta['mde']:.4f} could not have been "
-        f"seen. Verdict: {delta['verdict']}."
-    )
+    interval = f"(95 % {delta['low']:+.4f} to {delta['high']:+.4f})"
+    show.line(f"{VERDICTS[delta['verdict']]} ΔR² of combined over market_power {delta['estimate']:+.4f} {interval}.")
+    show.line(f"Verdict: {delta['verdict']}; a true effect of {delta['mde']:.4f} would be seen four times out of five.")
     show.line(f"Registered as {summary['model']}, in {summary['seconds']['total']:.0f} s.")
 
 

@@ -6,8 +6,21 @@ cut-off) or, for `Derived` and `Centred`, to the history rows of events that are
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
+
+from morningline.kit.errors import InputError
+
+# What a definition's SQL may call: functions of one row. A summary of many rows would read the future.
+FUNCTIONS = (
+    *("ABS", "CEIL", "COALESCE", "EXP", "FLOOR", "GREATEST", "IF", "LEAST", "LN", "LOG10", "LOG2", "NULLIF"),
+    *("POWER", "ROUND", "SIGN", "SQRT"),
+)
+KEYWORDS = ("AND", "BETWEEN", "CASE", "ELSE", "IN", "IS", "NOT", "OR", "THEN", "WHEN")
+
+# What can be said of a fading window: nothing that has no weights.
+FADING = ("count", "sum", "mean", "rate")
 
 Aggregate = Literal["count", "sum", "mean", "rate", "min", "max", "std", "last", "days_since"]
 Within = Literal["rank", "z", "share", "gap_to_best"]
@@ -20,21 +33,24 @@ class Expanding:
 
 @dataclass(frozen=True)
 class Last:
-    """The last `rows` history rows of the key."""
+    """The last `rows` history rows of the key, whether or not they have the value; at least one."""
 
     rows: int
 
 
 @dataclass(frozen=True)
 class Days:
-    """The history rows that became usable in the last `days` days before the cut-off."""
+    """The history rows that became usable in the last `days` days (of 24 hours) before the cut-off; at least one."""
 
     days: int
 
 
 @dataclass(frozen=True)
 class Decay:
-    """Everything known so far, a row `half_life_days` older than another counting half as much."""
+    """Everything known so far, a row `half_life_days` older than another counting half as much.
+
+    The mean does not depend on the cut-off; a count, a sum and the rows behind a rate fade up to it.
+    """
 
     half_life_days: int
 
@@ -49,14 +65,20 @@ class History:
     Args:
         name: The feature's column.
         key: Columns that an entrant and its history rows share: `("horse_id",)`, `("jockey_id", "trainer_id")`.
-        value: A column of the history rows; null values are left out. Not needed for count and days_since.
+        value: A column of the history rows; null values and those that are no finite number are left out. Without
+            one, count and days_since are about the rows themselves.
         window: Which of the earlier rows.
-        aggregate: What of them. `rate` is the mean drawn towards `prior` as if `prior_rows` more rows had shown it.
+        aggregate: What of them. `rate` is the mean drawn towards `prior` as if `prior_rows` more rows had shown it;
+            `std` divides by one less than the rows; `last` is the newest value of the window, `days_since` its age.
+            Null where no row of the window has the value, but for count, sum (zero) and rate (the prior).
         prior: Prior mean of a rate.
         prior_rows: Weight of the prior, in rows.
         unit: Unit of the value.
         description: One sentence for the catalog.
         kept: Whether it is a feature of the set, or only a step towards others.
+
+    Raises:
+        InputError: The window has no rows, the aggregate lacks its value, or cannot be had of the window.
 
     Example:
         >>> History(name="runs", key=("horse_id",), aggregate="count", description="Runs so far.").name
@@ -74,6 +96,17 @@ class History:
     description: str
     kept: bool = True
 
+    def __post_init__(self) -> None:
+        given = (
+            f"The feature {self.name!r} asks for the {self.aggregate} of {self.value or 'nothing'!r} over {self.window}"
+        )
+        if not self.value and self.aggregate not in {"count", "days_since"}:
+            raise InputError(f"{given}.", allowed="count and days_since without a value", do="Name a history column.")
+        if isinstance(self.window, Decay) and self.aggregate not in FADING:
+            raise InputError(f"{given}.", allowed=f"{', '.join(FADING)} over a fading window")
+        if min((1, *vars(self.window).values())) < 1:
+            raise InputError(f"{given}.", allowed="windows of one row, one day or a half-life of one day, and more")
+
 
 @dataclass(frozen=True, kw_only=True)
 class Expression:
@@ -81,10 +114,13 @@ class Expression:
 
     Args:
         name: The feature's column.
-        sql: A SQL expression over card columns and earlier features.
+        sql: A SQL expression over card columns and earlier features of the same entrant.
         unit: Unit of the result.
         description: One sentence for the catalog.
         kept: Whether it is a feature of the set, or only a step towards others.
+
+    Raises:
+        InputError: The SQL looks at other rows.
     """
 
     name: str
@@ -92,6 +128,9 @@ class Expression:
     unit: str = ""
     description: str
     kept: bool = True
+
+    def __post_init__(self) -> None:
+        require_one_row(self.name, self.sql)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +140,9 @@ class WithinEvent:
     Args:
         name: The feature's column.
         of: An earlier column.
-        how: `rank` (1 is the highest value, ties share the mean rank), `z` (standard deviations from the event's
-            mean), `share` of the event's sum, or `gap_to_best` (value minus the event's highest).
+        how: `rank` (1 is the highest value, ties to the precision of Float32 share the mean rank), `z` (standard
+            deviations from the event's mean, null where all are alike), `share` of the event's sum, or
+            `gap_to_best` (value minus the event's highest). Entrants without the value do not count.
         unit: Unit of the result.
         description: One sentence for the catalog.
         kept: Whether it is a feature of the set, or only a step towards others.
@@ -124,11 +164,17 @@ class Derived:
         name: The history column.
         sql: A SQL expression over outcome columns, card columns and earlier features of the same row.
         description: One sentence for the catalog.
+
+    Raises:
+        InputError: The SQL looks at other rows.
     """
 
     name: str
     sql: str
     description: str
+
+    def __post_init__(self) -> None:
+        require_one_row(self.name, self.sql)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -150,3 +196,23 @@ class Centred:
 
 
 Step = History | Expression | WithinEvent | Derived | Centred
+
+
+def require_one_row(name: str, sql: str) -> None:
+    """Refuse SQL that could look at any row but its own.
+
+    Args:
+        name: Of the definition.
+        sql: Its expression.
+
+    Raises:
+        InputError: It calls a function that is not one of a single row, or has a window or query in it.
+    """
+    words = re.findall(r"[A-Za-z_]\w*(?=\s*\()|\b(?:OVER|SELECT)\b", re.sub(r"'[^']*'|\"[^\"]*\"", "''", sql.upper()))
+    foreign = sorted(set(words) - set(FUNCTIONS) - set(KEYWORDS))
+    if foreign:
+        raise InputError(
+            f"The definition {name!r} uses {', '.join(foreign)}, which may look at other rows, the future's too.",
+            allowed=", ".join(FUNCTIONS),
+            do="Write it of one row; use History or WithinEvent for what other rows say.",
+        )

@@ -1,8 +1,8 @@
 """The engine: every feature of every entrant from what could be known at its cut-off, and from nothing else.
 
 A history row may be used by an entrant when `usable_at <= cutoff`, where `usable_at` is the later of the row's two
-clocks. State is accumulated row by row in that order, so a value depends only on rows before it: cutting the
-future, shuffling the input or computing one day instead of ten years gives the same bits.
+clocks. Rows are put in one order first and every value is computed from the rows of its own window or event alone, so
+cutting the future, shuffling the input or computing one day instead of ten years gives the same bits.
 """
 
 from __future__ import annotations
@@ -11,28 +11,20 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
-from morningline.features.definitions import (
-    Centred,
-    Days,
-    Decay,
-    Derived,
-    Expanding,
-    Expression,
-    History,
-    Last,
-    WithinEvent,
-)
+from morningline.features.definitions import Centred, Derived, Expression, History, WithinEvent
+from morningline.features.histories import Codes, KeyHistories, Ranges, as_series, microseconds, numbers
+from morningline.features.within import Groups, within_event
 from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from morningline.features.definitions import Step
 
 IDENTITY = ("event_id", "entrant_id")
-SECONDS_PER_DAY = 86_400
 
 
 @dataclass(frozen=True)
@@ -41,9 +33,10 @@ class Events:
 
     Attributes:
         entrants: One row an entrant: `event_id`, `entrant_id`, `day`, `cutoff` (UTC instant), and what its card
-            says. Nothing in it may have become known after the cut-off.
+            says, nothing of which may have become known after the cut-off. A null cut-off marks a card that came
+            too late: the entrant gets no features, but what came of it is history all the same.
         outcomes: One row an entrant of an event that is over: `event_id`, `entrant_id`, `usable_at` (UTC instant:
-            the later of its clocks), and what came of it.
+            the latest of its clocks; null is never), and what came of it.
     """
 
     entrants: pl.DataFrame
@@ -51,19 +44,39 @@ class Events:
 
 
 class State:
-    """Entrants and history rows while the steps of a set are taken; both in one order, whatever order they came in."""
+    """Entrants and history rows while the steps of a set are taken; both in one order, whatever order they came in.
+
+    Args:
+        events: Entrants and outcomes.
+
+    Raises:
+        InputError: An entrant or an outcome is there twice, or a card and an outcome share the name of a column.
+    """
 
     def __init__(self, events: Events) -> None:
-        self.entrants = events.entrants.sort(*IDENTITY)
-        rows = events.outcomes.join(self.entrants.drop("cutoff"), on=list(IDENTITY), how="inner")
+        _require_once(events)
+        cards = events.entrants.drop("cutoff")
+        rows = events.outcomes.drop_nulls("usable_at").join(cards, on=list(IDENTITY), how="inner")
+        self.entrants = events.entrants.drop_nulls("cutoff").sort(*IDENTITY)
         self.history = rows.sort("usable_at", *IDENTITY)
-        self._outcome_columns = [n for n in events.outcomes.columns if n not in IDENTITY]
+        self.events = Groups.of(self.entrants, ("event_id",))
+        self.cutoffs = microseconds(self.entrants["cutoff"])
+        self.usable_at = microseconds(self.history["usable_at"])
+        self.places = self.history.select(IDENTITY).join(
+            self.entrants.select(IDENTITY).with_row_index("#entrant"),
+            on=list(IDENTITY),
+            how="left",
+            maintain_order="left",
+        )["#entrant"]
 
     def add_features(self, columns: pl.DataFrame) -> None:
         """Add columns to the entrants, and as known before the event to their history rows."""
         self.entrants = self.entrants.hstack(columns)
-        known = self.entrants.select(*IDENTITY, *columns.columns)
-        self.history = self.history.join(known, on=list(IDENTITY), how="left", maintain_order="left")
+        self.history = self.history.hstack(columns.select(pl.all().gather(self.places)))
+
+    def derive(self, column: pl.Series) -> None:
+        """Add a column to the history rows."""
+        self.history = self.history.hstack([column])
 
 
 def compute(events: Events, steps: Sequence[Step]) -> pl.DataFrame:
@@ -78,7 +91,7 @@ def compute(events: Events, steps: Sequence[Step]) -> pl.DataFrame:
         cannot be known; in the order of event and entrant.
 
     Raises:
-        InputError: A definition uses a column that does not exist where it looks.
+        InputError: A definition uses a column that does not exist where it looks, or the events are not as said.
     """
     state = State(events)
     for kind, group in groupby(steps, key=type):
@@ -88,202 +101,70 @@ def compute(events: Events, steps: Sequence[Step]) -> pl.DataFrame:
             for step in group:
                 _take(state, step)
     kept = [step.name for step in steps if getattr(step, "kept", False)]
-    value = pl.col(kept).cast(pl.Float32)
-    return state.entrants.select(
-        *IDENTITY, "day", pl.col("cutoff").alias("as_of"), pl.when(value.is_finite()).then(value).name.keep()
-    )
+    features = [as_series(name, numbers(state.entrants[name]), np.float32) for name in kept]
+    return state.entrants.select(*IDENTITY, "day", pl.col("cutoff").alias("as_of")).hstack(features)
+
+
+def _require_once(events: Events) -> None:
+    for noun, frame in (("entrant", events.entrants), ("outcome", events.outcomes)):
+        twice = frame.select(IDENTITY).filter(pl.struct(IDENTITY).is_duplicated())
+        if twice.height:
+            raise InputError(
+                f"The {noun} of {' and '.join(map(repr, twice.row(0)))} is there more than once.",
+                allowed="one row an entrant of an event",
+            )
+    shared = sorted(set(events.entrants.columns) & set(events.outcomes.columns) - set(IDENTITY))
+    if shared:
+        raise InputError(f"Cards and outcomes both have a column {', '.join(shared)}.", do="Rename one of them.")
 
 
 def _take(state: State, step: Step) -> None:
+    if isinstance(step, Expression):
+        state.add_features(_from_sql(step, state.entrants).to_frame())
+    elif isinstance(step, WithinEvent):
+        _require(step.name, [step.of], state.entrants, "what a card says, and earlier features")
+        column = within_event(step.how, numbers(state.entrants[step.of]), state.events)
+        state.add_features(as_series(step.name, column).to_frame())
+    elif isinstance(step, Derived):
+        state.derive(_from_sql(step, state.history))
+    elif isinstance(step, Centred):
+        _require(step.name, [step.of, *step.by], state.history, "columns of the history rows")
+        together = Groups.of(state.history, ("usable_at", *step.by))
+        value = numbers(state.history[step.of])
+        state.derive(as_series(step.name, value - together.mean(value)))
+
+
+def _from_sql(step: Expression | Derived, frame: pl.DataFrame) -> pl.Series:
     try:
-        if isinstance(step, Expression):
-            state.add_features(state.entrants.select(pl.sql_expr(step.sql).cast(pl.Float64).alias(step.name)))
-        elif isinstance(step, WithinEvent):
-            state.add_features(state.entrants.select(_within(step).alias(step.name)))
-        elif isinstance(step, Derived):
-            state.history = state.history.with_columns(pl.sql_expr(step.sql).cast(pl.Float64).alias(step.name))
-        elif isinstance(step, Centred):
-            value = pl.col(step.of)
-            state.history = state.history.with_columns(
-                (value - value.mean().over("usable_at", *step.by)).alias(step.name)
-            )
+        return frame.select(pl.sql_expr(step.sql).cast(pl.Float64).alias(step.name))[step.name]
     except pl.exceptions.ColumnNotFoundError as error:
         raise InputError(
-            f"The feature {step.name!r} uses a column that it cannot see: {str(error).splitlines()[0]}.",
+            f"The definition {step.name!r} uses a column that it cannot see: {str(error).splitlines()[0]}.",
             allowed="card columns and earlier features; outcomes only in Derived and Centred",
-            do="Correct its definition; what came of an event is out of reach of the event itself.",
+            do="Correct it; what came of an event is out of reach of the event itself.",
         ) from error
-
-
-def _within(step: WithinEvent) -> pl.Expr:
-    value = pl.col(step.of).cast(pl.Float64)
-    event = "event_id"
-    if step.how == "rank":
-        return value.rank("average", descending=True).over(event)
-    if step.how == "share":
-        return value / value.sum().over(event)
-    if step.how == "gap_to_best":
-        return value - value.max().over(event)
-    spread = value.std().over(event)
-    return pl.when(spread > 0).then((value - value.mean().over(event)) / spread)
 
 
 def _take_histories(state: State, features: Sequence[History]) -> None:
     by_key: dict[tuple[str, ...], list[History]] = {}
     for feature in features:
+        _require(feature.name, feature.key, state.entrants, "a key is what a card says")
+        _require(feature.name, [feature.value] if feature.value else [], state.history, "columns of the history rows")
         by_key.setdefault(feature.key, []).append(feature)
+    names = sorted({name for key in by_key for name in key})
+    codes = Codes(state.entrants, state.history.select(names))
+    values = {name: numbers(state.history[name]) for name in sorted({f.value for f in features if f.value})}
     columns = {}
     for key, wanted in by_key.items():
-        _require(state, key, wanted)
-        frame = _histories_of_key(state, key, wanted)
-        columns.update({feature.name: frame[feature.name] for feature in wanted})
-    state.add_features(pl.DataFrame([columns[feature.name] for feature in features]))
+        histories = KeyHistories(Ranges.of(codes.of(key), state.cutoffs, state.usable_at), values)
+        columns.update({feature.name: histories.feature(feature) for feature in wanted})
+    state.add_features(pl.DataFrame([as_series(feature.name, columns[feature.name]) for feature in features]))
 
 
-def _require(state: State, key: tuple[str, ...], wanted: Iterable[History]) -> None:
-    for name in key:
-        if name not in state.entrants.columns:
+def _require(feature: str, names: Sequence[str], frame: pl.DataFrame, where: str) -> None:
+    for name in names:
+        if name not in frame.columns:
             raise InputError(
-                f"A history is kept by {name!r}, which no card says.",
-                allowed=", ".join(state.entrants.columns),
+                f"The definition {feature!r} uses {name!r}, which is not there.",
+                allowed=f"{where}: {', '.join(c for c in frame.columns if not c.startswith('#'))}",
             )
-    for feature in wanted:
-        if feature.value and feature.value not in state.history.columns:
-            raise InputError(
-                f"The feature {feature.name!r} aggregates {feature.value!r}, which no history row has.",
-                allowed=", ".join(state.history.columns),
-            )
-
-
-def _histories_of_key(state: State, key: tuple[str, ...], wanted: Sequence[History]) -> pl.DataFrame:
-    """All histories of one key: one sort, one pass of running states, one look-up for each distance in time."""
-    code = _codes(state, key)
-    values = sorted({feature.value for feature in wanted if feature.value})
-    rows = state.history.select(
-        *key, "usable_at", *(pl.col(v).cast(pl.Float64).alias(v) for v in values if v not in key)
-    )
-    rows = rows.join(code, on=list(key), how="inner", maintain_order="left").sort("#code", maintain_order=True)
-    states = rows.select("#code", "usable_at", *(e.alias(n) for n, e in _states(wanted).items())).sort(
-        "usable_at", maintain_order=True
-    )
-    targets = state.entrants.select(*key, "cutoff").with_row_index("#row").join(code, on=list(key), how="left")
-    targets = targets.select("#row", "#code", "cutoff").sort("cutoff")
-    now = _as_of(targets, states, 0)
-    before = {
-        days: _as_of(targets, states, days)
-        for days in sorted({f.window.days for f in wanted if isinstance(f.window, Days)})
-    }
-    found = now.select("#row", *(_result(feature, now, before).alias(feature.name) for feature in wanted))
-    return found.sort("#row")
-
-
-def _codes(state: State, key: tuple[str, ...]) -> pl.DataFrame:
-    # Small whole numbers sort and match many times faster than texts; which number a key gets does not matter.
-    return state.history.select(key).drop_nulls().unique(maintain_order=True).with_row_index("#code")
-
-
-def _states(wanted: Sequence[History]) -> dict[str, pl.Expr]:
-    """Running states of a key up to and with each row; names are shared by all features that need the same."""
-    states: dict[str, pl.Expr] = {}
-
-    def running(expression: pl.Expr) -> pl.Expr:
-        return expression.over("#code")
-
-    for feature in wanted:
-        value = pl.col(feature.value) if feature.value else pl.lit(1.0)
-        window, name = feature.window, feature.value
-        if feature.aggregate == "days_since":
-            states["#last_at"] = pl.col("usable_at")
-            continue
-        if isinstance(window, Decay):
-            states[_ewm(feature)] = running(value.ewm_mean_by("usable_at", half_life=f"{window.half_life_days}d"))
-            continue
-        if feature.aggregate in {"min", "max", "last"}:
-            states[_extreme(feature)] = running(_extreme_state(feature, value))
-            continue
-        present = value.is_not_null().cast(pl.Float64) if feature.value else value
-        for part, expression in (
-            ("n", present),
-            ("s", value.fill_null(0.0)),
-            ("q", (value * value).fill_null(0.0)),
-        ):
-            if part == "q" and feature.aggregate != "std":
-                continue
-            total = expression.cum_sum()
-            states[f"#{part} {name}"] = running(total)
-            if isinstance(window, Last):
-                states[f"#{part} {name} {window.rows}"] = running(total - total.shift(window.rows, fill_value=0.0))
-    return states
-
-
-def _extreme_state(feature: History, value: pl.Expr) -> pl.Expr:
-    if feature.aggregate == "last":
-        return value.forward_fill()
-    maximum = feature.aggregate == "max"
-    if isinstance(feature.window, Last):
-        n = feature.window.rows
-        return value.rolling_max(n, min_samples=1) if maximum else value.rolling_min(n, min_samples=1)
-    running = value.cum_max() if maximum else value.cum_min()
-    return running.forward_fill()
-
-
-def _as_of(targets: pl.DataFrame, states: pl.DataFrame, days: int) -> pl.DataFrame:
-    """The state of each target's key at its cut-off, or some days before it; rows in one order."""
-    asked = targets.with_columns((pl.col("cutoff") - pl.duration(days=days)).alias("#at"))
-    return asked.join_asof(
-        states.rename({"usable_at": "#usable_at"}),
-        left_on="#at",
-        right_on="#usable_at",
-        by="#code",
-        strategy="backward",
-        check_sortedness=False,
-    )
-
-
-def _result(feature: History, now: pl.DataFrame, before: dict[int, pl.DataFrame]) -> pl.Expr:
-    window = feature.window
-    if feature.aggregate == "days_since":
-        return (pl.col("cutoff") - pl.col("#last_at")).dt.total_seconds() / SECONDS_PER_DAY
-    if isinstance(window, Decay):
-        return pl.col(_ewm(feature))
-    if feature.aggregate in {"min", "max", "last"}:
-        return pl.col(_extreme(feature))
-    parts = {}
-    for part in ("n", "s", "q"):
-        column = f"#{part} {feature.value}" + (f" {window.rows}" if isinstance(window, Last) else "")
-        if column not in now.columns:
-            continue
-        total = now[column].fill_null(0.0)
-        if isinstance(window, Days):
-            total = total - before[window.days][column].fill_null(0.0)
-        parts[part] = pl.lit(total)
-    return _aggregate(feature, parts)
-
-
-def _aggregate(feature: History, parts: dict[str, pl.Expr]) -> pl.Expr:
-    n, s = parts["n"], parts["s"]
-    if feature.aggregate == "count":
-        return n
-    if feature.aggregate == "sum":
-        return s
-    if feature.aggregate == "rate":
-        return (s + feature.prior * feature.prior_rows) / (n + feature.prior_rows)
-    if feature.aggregate == "mean":
-        return pl.when(n > 0).then(s / n)
-    # The variance of a window by its sums; rounding can leave a tiny negative number where all values are equal.
-    variance = (parts["q"] - s * s / n) / (n - 1)
-    return pl.when(n > 1).then(variance.clip(lower_bound=0.0).sqrt())
-
-
-def _ewm(feature: History) -> str:
-    return f"#ewm {feature.value} {feature.window.half_life_days}" if isinstance(feature.window, Decay) else ""
-
-
-def _extreme(feature: History) -> str:
-    rows = feature.window.rows if isinstance(feature.window, Last) else ""
-    if not isinstance(feature.window, Expanding | Last):
-        raise InputError(
-            f"{feature.name!r} asks for the {feature.aggregate} over a window in days.",
-            allowed="Expanding() or Last(n)",
-        )
-    return f"#{feature.aggregate} {feature.value} {rows}"

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
     from morningline.features.definitions import Expression, History, Step, WithinEvent
 
-ENGINE = Path(__file__).parent
+ENGINE = ("definitions.py", "engine.py", "folding.py", "histories.py", "within.py")
+"""The files whose code decides a value."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,7 @@ class FeatureSet:
 
         The libraries are part of it through the program's locked dependencies, not through this hash.
         """
-        code = [path.read_bytes() for path in sorted(ENGINE.glob("*.py")) + sorted(self.code)]
+        files = [Path(__file__).with_name(name) for name in ENGINE] + sorted(self.code)
+        code = [path.read_bytes() for path in files]
         definitions = repr(self.steps).encode()
         return sha256(definitions + b"".join(code)).hexdigest()[:12]

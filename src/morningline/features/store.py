@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from hashlib import sha256
-from io import BytesIO
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -111,7 +110,19 @@ class FeatureStore:
 
 
 def content_hash(frame: pl.DataFrame) -> str:
-    """SHA-256 of a frame's rows and columns, hexadecimal; row order counts."""
-    content = BytesIO()
-    frame.rechunk().write_ipc(content, compression="uncompressed")
-    return sha256(content.getbuffer()).hexdigest()
+    """SHA-256 of a frame's rows and columns, hexadecimal; what lies in memory under a null is no content.
+
+    Args:
+        frame: Columns of texts, numbers, days and instants; the order of rows and columns counts.
+    """
+    digest = sha256()
+    for column in frame.get_columns():
+        digest.update(f"{column.name}\x1f{column.dtype}\x1f{len(column)}\x1f".encode())
+        digest.update(column.is_null().to_numpy().tobytes())
+        if column.dtype == pl.String:
+            texts = column.fill_null("")
+            digest.update(texts.str.len_bytes().to_numpy().tobytes())
+            digest.update("".join(texts).encode())
+        else:
+            digest.update(column.to_physical().fill_null(0).to_numpy().tobytes())
+    return digest.hexdigest()

@@ -105,15 +105,15 @@ def forest(delta: DeltaR2, *, width: float, events: str) -> Markup:
     title = f"{model_label('combined')} against the market"
     about = f"{words}, {interval}, over {events}. Zero means no better than the market."
     if mde is not None:
-        about += f" Effects smaller than {fixed(mde, decimals)} could not have been seen."
+        about += f" A true effect of {fixed(mde, decimals)} would be seen four times out of five."
     return picture(marks, key=f"forest-{width:g}", size=(width, height), title=title, words=about)
 
 
 def _mde_band(x: Scale, mde: float, size: str, events: str, width: float) -> list[Markup]:
     left, right = x(-mde), x(mde)
-    words = f"Shaded: effects below {size} are too small to see with {events}"
+    words = f"Shaded: effects below {size} would often be missed with {events}"
     if text_width(words, 12) > width - 8:
-        words = f"Shaded: below {size}, too small to see here"
+        words = f"Shaded: below {size}, often missed here"
     return [
         tag("rect", x=left, y=24, width=right - left, height=98, class_="band"),
         polyline(((left, 148), (left, 153), (right, 153), (right, 148)), "bracket"),

@@ -127,7 +127,7 @@ def headline(data: ReportData) -> str:
     if not is_number(delta.mde):
         return f"{start}: {numbers} {over}."
     least = fixed(delta.mde, decimals)
-    return f"{start}: {numbers}; an effect smaller than {least} could not have been seen here."
+    return f"{start}: {numbers}; a true effect of {least} would be seen four times out of five."
 
 
 def plural(noun: str) -> str:

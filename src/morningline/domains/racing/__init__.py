@@ -5,11 +5,11 @@ from pathlib import Path
 from morningline.domains.contract import Domain
 from morningline.domains.racing.answers import racing_answers, seasons
 from morningline.domains.racing.checks import findings, reject
+from morningline.domains.racing.demo import make_world
 from morningline.domains.racing.events import day_cutoffs, racing_events
 from morningline.domains.racing.features import FEATURES
 from morningline.domains.racing.notation import NOTATIONS
 from morningline.domains.racing.schema import CATALOG
-from morningline.domains.racing.demo import make_world
 from morningline.training.task import Task
 
 _HERE = Path(__file__).parent

@@ -31,7 +31,7 @@ def findings(frames: Mapping[str, pl.DataFrame]) -> list[Finding]:
     """Dead heats, races without exactly one winner, books that say runners are missing, gaps in numbers.
 
     Args:
-        frames: Accepted rows by table.
+        frames: Accepted rows by table, with every column of the table.
     """
     found = []
     if "ra_results" in frames:
@@ -64,7 +64,7 @@ def _books(odds: pl.DataFrame, makers: pl.DataFrame | None) -> Finding:
         (1 / pl.col("decimal_odds")).sum().alias("book")
     )
     least = pl.lit(LEAST_BOOK)
-    if makers is not None and "least_book" in makers.columns:
+    if makers is not None:
         books = books.join(makers.select("id", "least_book"), left_on="bookmaker_id", right_on="id", how="left")
         least = pl.coalesce("least_book", least)
     thin = books.filter(pl.col("book") < least).sort("race_id")
@@ -75,7 +75,7 @@ def _books(odds: pl.DataFrame, makers: pl.DataFrame | None) -> Finding:
 
 def _gaps(races: pl.DataFrame) -> list[Finding]:
     found = []
-    if "race_number" in races.columns:
+    if races["race_number"].count():
         meetings = (
             races.drop_nulls("race_number")
             .group_by("date", "course_id")
@@ -87,7 +87,7 @@ def _gaps(races: pl.DataFrame) -> list[Finding]:
             .with_columns(pl.format("{} {}: {} of {}", "date", "course_id", "n", "last").alias("race_id"))
         )
         found.append(_finding("gaps_in_race_numbers", "meetings with a race number missing", short, meetings.height))
-    if "season_index" in races.columns:
+    if races["season_index"].count():
         indexed = races.drop_nulls("season_index").sort("date", "season_index")
         step = indexed.with_columns((pl.col("season_index") - pl.col("season_index").shift()).alias("step"))
         # A season starts again at a low number; only a jump upwards is a gap.

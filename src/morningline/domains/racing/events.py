@@ -23,6 +23,10 @@ DID_NOT_RUN = ("NR", "VOID", "TNP")
 
 # Prices at the off, the most liquid first: a race is measured against one market, never a mixture.
 CLOSING_PRICES = ("final_tote", "exchange_sp", "sp")
+_AT_THE_OFF = f"price_kind IN {CLOSING_PRICES}"
+
+# A result waits a day for the prices of its race; what comes later is left out, and the result is used without it.
+PATIENCE = timedelta(days=1)
 
 # Behind thirty lengths a horse is eased; how much further back it walks in says nothing of its ability.
 MOST_LENGTHS = 30.0
@@ -42,7 +46,23 @@ def racing_events(connection: psycopg.Connection[Any], *, as_of: datetime, day: 
     races = read(connection, CATALOG["ra_races"], as_of=as_of, where=f"date <= '{day.isoformat()}'" if day else "TRUE")
     runners = read(connection, CATALOG["ra_runners"], as_of=as_of)
     results = read(connection, CATALOG["ra_results"], as_of=as_of)
-    return Events(_entrants(races, runners), _outcomes(results, closing_odds(connection, as_of=as_of)))
+    odds = read(connection, CATALOG["ra_odds"], as_of=as_of, where=_AT_THE_OFF)
+    return events_of(races, runners, results, odds)
+
+
+def events_of(races: pl.DataFrame, runners: pl.DataFrame, results: pl.DataFrame, odds: pl.DataFrame) -> Events:
+    """Entrants and outcomes from the facts of races.
+
+    Args:
+        races: Rows of `ra_races`.
+        runners: Rows of `ra_runners`.
+        results: Rows of `ra_results`.
+        odds: Rows of `ra_odds`, prices at the off only.
+    """
+    cards = _cards(races, runners)
+    late = cards.select("race_id", "horse_id", "#card_known_at")
+    outcomes = _outcomes(results.join(late, on=["race_id", "horse_id"], how="inner"), odds)
+    return Events(_entrants(cards), outcomes)
 
 
 def closing_odds(connection: psycopg.Connection[Any], *, as_of: datetime) -> pl.DataFrame:
@@ -51,17 +71,19 @@ def closing_odds(connection: psycopg.Connection[Any], *, as_of: datetime) -> pl.
     Returns:
         `race_id`, `horse_id`, `bookmaker_id`, `decimal_odds`, `known_at`.
     """
-    odds = read(connection, CATALOG["ra_odds"], as_of=as_of, where="price_kind IN ('final_tote', 'exchange_sp', 'sp')")
-    liquid = odds.with_columns(
-        pl.col("price_kind")
-        .replace_strict({k: i for i, k in enumerate(CLOSING_PRICES)}, return_dtype=pl.Int8)
-        .alias("#kind")
-    )
-    chosen = liquid.filter(pl.col("#kind") == pl.col("#kind").min().over("race_id"))
-    last = chosen.sort("race_id", "horse_id", "event_at", "bookmaker_id").unique(
-        ["race_id", "horse_id"], keep="last", maintain_order=True
-    )
-    return last.select("race_id", "horse_id", "bookmaker_id", "decimal_odds", "known_at")
+    odds = read(connection, CATALOG["ra_odds"], as_of=as_of, where=_AT_THE_OFF).with_columns(_liquidity())
+    chosen = odds.filter(pl.col("#kind") == pl.col("#kind").min().over("race_id"))
+    return _last_prices(chosen).select("race_id", "horse_id", "bookmaker_id", "decimal_odds", "known_at")
+
+
+def _liquidity() -> pl.Expr:
+    rank = {kind: place for place, kind in enumerate(CLOSING_PRICES)}
+    return pl.col("price_kind").replace_strict(rank, return_dtype=pl.Int8).alias("#kind")
+
+
+def _last_prices(odds: pl.DataFrame) -> pl.DataFrame:
+    rows = odds.sort("race_id", "horse_id", "event_at", "bookmaker_id")
+    return rows.unique(["race_id", "horse_id"], keep="last", maintain_order=True)
 
 
 def day_cutoffs(connection: psycopg.Connection[Any], *, day: date, as_of: datetime) -> list[datetime]:
@@ -84,13 +106,14 @@ def cutoffs(races: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(parts) if parts else races.with_columns(pl.lit(None, pl.Datetime("us", "UTC")).alias("cutoff"))
 
 
-def _entrants(races: pl.DataFrame, runners: pl.DataFrame) -> pl.DataFrame:
+def _cards(races: pl.DataFrame, runners: pl.DataFrame) -> pl.DataFrame:
+    """Runners with what the card says of their race; `cutoff` is null where the card came too late for it."""
     level = pl.col("race_class").str.extract(r"(\d)").cast(pl.Float64)
     group = pl.col("race_class").str.contains(r"(?i)g(?:roup|rade)?\s*\d")
     cards = cutoffs(races).select(
         pl.col("id").alias("race_id"),
         "cutoff",
-        pl.col("known_at").alias("#card_known_at"),
+        pl.col("known_at").alias("#race_known_at"),
         "course_id",
         pl.col("race_number").cast(pl.Float64),
         "rating_high",
@@ -101,10 +124,15 @@ def _entrants(races: pl.DataFrame, runners: pl.DataFrame) -> pl.DataFrame:
         "surface",
         pl.col("going").replace_strict(dict(GOING_GROUP_OF), default=None, return_dtype=pl.String).alias("going_group"),
     )
-    declared = runners.join(cards, on="race_id", how="inner")
-    # A card that became known after the cut-off cannot be used at it.
-    known = declared.filter(pl.max_horizontal("known_at", "#card_known_at") <= pl.col("cutoff"))
-    return known.select(
+    declared = runners.join(cards, on="race_id", how="inner").with_columns(
+        pl.max_horizontal("known_at", "#race_known_at").alias("#card_known_at")
+    )
+    return declared.with_columns(pl.when(pl.col("#card_known_at") <= pl.col("cutoff")).then("cutoff").alias("cutoff"))
+
+
+def _entrants(cards: pl.DataFrame) -> pl.DataFrame:
+    in_time = pl.col("cutoff").is_not_null()
+    return cards.select(
         pl.col("race_id").alias("event_id"),
         pl.col("horse_id").alias("entrant_id"),
         pl.col("date").alias("day"),
@@ -123,19 +151,46 @@ def _entrants(races: pl.DataFrame, runners: pl.DataFrame) -> pl.DataFrame:
         "weight_lbs",
         "body_weight_lbs",
         pl.col("headgear").is_not_null().cast(pl.Float64).alias("wears_headgear"),
-        pl.len().over("race_id").cast(pl.Float64).alias("field_size"),
+        # Who was declared after the cut-off is no part of the field as it was known.
+        pl.when(in_time).then(in_time.sum().over("race_id")).cast(pl.Float64).alias("field_size"),
     )
+
+
+# Results of a race that became known together: a part of them that comes later is judged by itself.
+_TOGETHER = ("race_id", "#known_at")
+
+
+def _closing_books(ran: pl.DataFrame, odds: pl.DataFrame) -> pl.DataFrame:
+    """The first complete book of closing prices of results known together, and when it was complete.
+
+    Later prices, of a more liquid kind even, are left out: at the moment the result was first used with its market
+    they were not known, and a history must not change in hindsight.
+
+    Returns:
+        `race_id`, `horse_id`, `decimal_odds`, `#complete_at`, for complete books only.
+    """
+    rows = ran.select("race_id", "horse_id", "#known_at", pl.len().over(_TOGETHER).alias("#size"))
+    quoted = rows.join(odds.with_columns(_liquidity()).rename({"known_at": "#quoted_at"}), on=["race_id", "horse_id"])
+    first = quoted.group_by(*_TOGETHER, "#kind", "#size", "horse_id").agg(pl.col("#quoted_at").min())
+    books = first.group_by(*_TOGETHER, "#kind", "#size").agg(pl.col("#quoted_at").max(), pl.len().alias("#quotes"))
+    complete = (
+        books.filter(pl.col("#quotes") == pl.col("#size"))
+        .with_columns(pl.max_horizontal("#quoted_at", "#known_at").alias("#complete_at"))
+        .filter(pl.col("#complete_at") <= pl.col("#known_at") + PATIENCE)
+        .sort("#complete_at", "#kind")
+        .unique(_TOGETHER, keep="first", maintain_order=True)
+        .select(*_TOGETHER, "#kind", "#complete_at")
+    )
+    chosen = quoted.join(complete, on=[*_TOGETHER, "#kind"]).filter(pl.col("#quoted_at") <= pl.col("#complete_at"))
+    return _last_prices(chosen).select("race_id", "horse_id", "decimal_odds", "#complete_at")
 
 
 def _outcomes(results: pl.DataFrame, odds: pl.DataFrame) -> pl.DataFrame:
-    ran = results.filter(~pl.col("outcome").is_in(DID_NOT_RUN)).join(
-        odds.drop("bookmaker_id").rename({"known_at": "#odds_known_at"}), on=["race_id", "horse_id"], how="left"
-    )
-    together = ("race_id", "#usable_at")
-    usable_at = pl.max_horizontal("known_at", "#odds_known_at", pl.col("event_at") + timedelta(microseconds=1))
-    runs = ran.with_columns(usable_at.alias("#usable_at")).sort("race_id", "horse_id")
+    known_at = pl.max_horizontal("known_at", "#card_known_at", pl.col("event_at") + timedelta(microseconds=1))
+    ran = results.filter(~pl.col("outcome").is_in(DID_NOT_RUN)).with_columns(known_at.alias("#known_at"))
+    runs = ran.join(_closing_books(ran, odds), on=["race_id", "horse_id"], how="left").sort("race_id", "horse_id")
     first = pl.col("position") == 1
-    size = pl.len().over(together).cast(pl.Float64)
+    size = pl.len().over(_TOGETHER).cast(pl.Float64)
     behind = (
         pl.when(pl.col("outcome") == "FIN")
         .then((pl.col("position") - 1) / pl.max_horizontal(size - 1, 1.0))
@@ -144,17 +199,16 @@ def _outcomes(results: pl.DataFrame, odds: pl.DataFrame) -> pl.DataFrame:
     calls = pl.col("running_positions")
     early = (calls.list.first() - 1) / pl.max_horizontal(size - 1, 1.0)
     share = 1 / pl.col("decimal_odds")
-    complete = pl.col("decimal_odds").is_not_null().all().over(together)
     return runs.select(
         pl.col("race_id").alias("event_id"),
         pl.col("horse_id").alias("entrant_id"),
-        pl.col("#usable_at").alias("usable_at"),
-        (first.cast(pl.Float64) / pl.max_horizontal(first.sum().over(together), 1)).fill_null(0.0).alias("won"),
+        pl.coalesce("#complete_at", pl.col("#known_at") + PATIENCE).alias("usable_at"),
+        (first.cast(pl.Float64) / pl.max_horizontal(first.sum().over(_TOGETHER), 1)).fill_null(0.0).alias("won"),
         (pl.col("position") <= 3).cast(pl.Float64).fill_null(0.0).alias("placed"),
         behind.clip(0.0, 1.0).alias("finish_fraction"),
         pl.col("beaten_lengths").clip(0.0, MOST_LENGTHS),
         "finish_seconds",
         early.clip(0.0, 1.0).alias("early_fraction"),
-        pl.when(complete).then(share / share.sum().over(together)).alias("implied"),
+        (share / share.sum().over(_TOGETHER)).alias("implied"),
         size.alias("ran"),
     )

@@ -1,0 +1,112 @@
+"""One day computed alone, as it is live, equals the same day out of the whole history, to the last bit."""
+
+from __future__ import annotations
+
+import random
+import uuid
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit, urlunsplit
+
+import polars as pl
+import psycopg
+import pytest
+
+from chance_events import differing
+from morningline.domains.racing.events import racing_events
+from morningline.domains.racing.features import FEATURES
+from morningline.domains.racing.schema import CATALOG
+from morningline.facts import migrate
+from morningline.facts.store import load
+from morningline.features.engine import compute
+from morningline.kit.database import Database
+from morningline.sources.importing import import_files
+from morningline.sources.mapping import read_mapping
+from morningline.wiring.program import domain_named, mapping_path, migration_folders
+from racing_facts import small_world, untidy
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+HONG_KONG = Path(__file__).parents[1] / ".." / "shared" / "data" / "hk"
+NOW = datetime(2040, 1, 1, tzinfo=UTC)
+
+
+@contextmanager
+def new_database(postgres_url: str) -> Iterator[Database]:
+    """A database with every table and no rows, dropped afterwards."""
+    name = f"parity_{uuid.uuid4().hex}"
+    with psycopg.connect(postgres_url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        with Database(urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))) as database:
+            migrate.upgrade(database, migration_folders())
+            yield database
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def whole_history(database: Database) -> pl.DataFrame:
+    with database.connect(read_only=True) as connection:
+        return compute(racing_events(connection, as_of=NOW), FEATURES.steps)
+
+
+def days_that_differ(database: Database, batch: pl.DataFrame, days: int) -> dict[str, list[str]]:
+    """For some days of chance: what is not the same when each is computed alone at its cut-off."""
+    moments = batch.select("day", "as_of").unique().sort("day", "as_of")
+    found = {}
+    chosen = random.Random(20).sample(range(moments.height), days)  # noqa: S311 - repeatable chance, no secret
+    for row in chosen:
+        day, cutoff = moments.row(row)
+        with database.connect(read_only=True) as connection:
+            live = compute(racing_events(connection, as_of=cutoff, day=day), FEATURES.steps)
+        mine = (pl.col("day") == day) & (pl.col("as_of") == cutoff)
+        assert batch.filter(mine).height > 0
+        names = differing(batch.filter(mine), live.filter(mine))
+        if names:
+            found[str(day)] = names
+    return found
+
+
+@pytest.fixture(scope="module")
+def synthetic(postgres_url: str) -> Iterator[Database]:
+    """The synthetic world in a real PostgreSQL, its facts as untidy as life."""
+    facts = untidy(small_world(), 11)
+    with new_database(postgres_url) as database:
+        with database.connect() as connection:
+            for table in CATALOG.tables:
+                if table.name in facts:
+                    load(connection, table, facts[table.name])
+        yield database
+
+
+def test_each_day_of_the_synthetic_world_alone_equals_the_whole_history(synthetic):
+    batch = whole_history(synthetic)
+    assert batch.height > 3_000
+    assert days_that_differ(synthetic, batch, 8) == {}
+
+
+def test_a_preparation_that_uses_what_comes_later_is_seen(synthetic, monkeypatch):
+    # Prices waited for as long as it takes, and used from the result on: right in hindsight, wrong on the day.
+    from morningline.domains.racing import events
+
+    monkeypatch.setattr(events, "PATIENCE", events.PATIENCE * 400)
+    honest = events._outcomes
+    monkeypatch.setattr(
+        events,
+        "_outcomes",
+        lambda results, odds: honest(results, odds.with_columns(known_at=pl.lit(datetime(2000, 1, 1, tzinfo=UTC)))),
+    )
+    assert days_that_differ(synthetic, whole_history(synthetic), 8) != {}
+
+
+@pytest.mark.shared
+def test_days_of_hong_kong_alone_equal_the_whole_history(postgres_url):
+    if not HONG_KONG.is_dir():
+        pytest.skip("the real races are not there: ../shared/data/hk beside the repository")
+    with new_database(postgres_url) as hong_kong:
+        racing = domain_named("racing")
+        import_files(read_mapping(mapping_path("hk")), HONG_KONG, racing, hong_kong, lambda *_: None)
+        batch = whole_history(hong_kong)
+        assert batch.height > 140_000
+        assert days_that_differ(hong_kong, batch, 4) == {}
