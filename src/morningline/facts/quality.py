@@ -14,6 +14,16 @@ if TYPE_CHECKING:
     from morningline.facts.table import Table
 
 
+# What an import of a folder met counts until the same folder is imported again, corrected or not.
+TURNED_AWAY = """
+    SELECT count(*) FROM quarantine JOIN (
+        SELECT DISTINCT ON (mapping, report ->> 'folder') id FROM imports
+        ORDER BY mapping, report ->> 'folder', finished_at DESC
+    ) AS newest ON import_id = newest.id
+    WHERE target = %s AND scope = 'row'
+"""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Quality:
     """The quality of one table.
@@ -67,7 +77,7 @@ def _quality(connection: psycopg.Connection[Any], table: Table) -> Quality:
             notes="empty",
         )
     filled = {name: n / rows for name, n in zip(table.columns, present, strict=True) if n}
-    turned = connection.execute("SELECT count(*) FROM quarantine WHERE target = %s AND scope = 'row'", (table.name,))
+    turned = connection.execute(TURNED_AWAY, (table.name,))
     quarantined = (turned.fetchone() or (0,))[0]
     completeness = sum(filled.values()) / len(filled)
     validity = rows / (rows + quarantined)

@@ -171,9 +171,7 @@ def read_keyed(
     return read_frame(connection, sql, {name: dtypes[name] for name in columns}, (keys.to_list(),))
 
 
-def last_mentions(
-    connection: psycopg.Connection[Any], catalog: Catalog, table: Table, keys: pl.Series
-) -> pl.DataFrame:
+def last_mentions(connection: psycopg.Connection[Any], catalog: Catalog, table: Table, keys: pl.Series) -> pl.DataFrame:
     """When facts last mentioned some entities.
 
     Args:

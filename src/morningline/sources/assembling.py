@@ -10,7 +10,7 @@ import polars as pl
 from morningline.facts.store import read_keyed
 from morningline.sources.assembly import Assembly, Tally
 from morningline.sources.clocking import add_clocks
-from morningline.sources.merging import one_per_key, within_bounds
+from morningline.sources.merging import as_stored, one_per_key, within_bounds
 from morningline.sources.reading import PLACE
 from morningline.sources.shaping import shape
 
@@ -74,6 +74,8 @@ def assemble(
         if table.name in shaped:
             for reference in table.references:
                 shaped[table.name] = _with_parent(shaped, table, reference, catalog, connection, assembly)
+            if table.append_only:
+                shaped[table.name] = as_stored(shaped[table.name], table, connection, assembly)
             columns = [name for name in table.columns if name in shaped[table.name].columns]
             assembly.frames[table.name] = shaped[table.name].select(columns).sort(table.key)
     return assembly

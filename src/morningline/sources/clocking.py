@@ -167,6 +167,6 @@ def _master_clocked(shaped: Map[str, pl.DataFrame], table: Table, catalog: Catal
     events = shaped.get(catalog.events.name)
     fallback = {n: events[n].min() if events is not None else None for n in CLOCKS}
     candidates = {n: [c for c in (n, f"#{n}") if c in frame.columns] for n in CLOCKS}
-    return frame.with_columns(
-        pl.coalesce(*candidates[n], pl.lit(fallback[n], INSTANT)).alias(n) for n in CLOCKS
-    ).drop("#event_at", "#known_at", "#rule", strict=False)
+    return frame.with_columns(pl.coalesce(*candidates[n], pl.lit(fallback[n], INSTANT)).alias(n) for n in CLOCKS).drop(
+        "#event_at", "#known_at", "#rule", strict=False
+    )

@@ -8,14 +8,15 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Protocol
 
 import msgspec
+import polars as pl
 
 from morningline.facts.store import LoadCount, load
 from morningline.kit.clock import utc_now
 from morningline.kit.errors import InputError
-from morningline.sources.assembling import Assembly, assemble
+from morningline.sources.assembling import assemble
 from morningline.sources.convert import CONVERTERS
+from morningline.sources.joining import read_sources
 from morningline.sources.quarantine import quarantine_rows, turned_away
-from morningline.sources.reading import Source, read_sources
 from morningline.sources.records import RECORDS
 from morningline.sources.report import FileCount, ImportReport, TableCount
 
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    import polars as pl
     import psycopg
 
     from morningline.facts.table import Catalog
     from morningline.kit.database import Database
     from morningline.sources.assembling import Rejection
+    from morningline.sources.assembly import Assembly
     from morningline.sources.convert import Converter
     from morningline.sources.mapping import Mapping
+    from morningline.sources.reading import Source
     from morningline.sources.report import Finding
 
 IMPORT_LOCK = 7_201_300
@@ -89,16 +91,15 @@ def import_files(
                 f"The mapping writes to {target.to!r}, which is no table of {mapping.domain}.",
                 allowed=", ".join(rules.catalog.names),
             )
-    sources = read_sources(mapping, folder, lambda name: progress(f"Reading {name}", 0.05))
+    converters = {**CONVERTERS, **rules.converters}
+    sources = read_sources(mapping, folder, converters, lambda name: progress(f"Reading {name}", 0.05))
     with database.connect() as connection:
         connection.execute(b"SELECT pg_advisory_xact_lock(%d)" % IMPORT_LOCK)
         progress("Reading rows as facts", 0.15)
-        assembly = assemble(
-            mapping, sources, rules.catalog, {**CONVERTERS, **rules.converters}, rules.reject, connection
-        )
+        assembly = assemble(mapping, sources, rules.catalog, converters, rules.reject, connection)
         counts = _load(connection, rules.catalog, assembly, progress)
         progress("Checking what was accepted", 0.95)
-        findings = rules.findings(assembly.frames)
+        findings = rules.findings(_whole(assembly.frames, rules.catalog))
         report = _report(mapping, folder, sources, assembly, counts, findings, time.perf_counter() - started)
         _keep_books(connection, report, mapping, sources, assembly, started_at)
     progress("Done", 1.0)
@@ -119,6 +120,18 @@ def _load(
         counts[table.name] = load(connection, table, frame)
         done += frame.height
     return counts
+
+
+def _whole(frames: Map[str, pl.DataFrame], catalog: Catalog) -> dict[str, pl.DataFrame]:
+    """Accepted rows with every column of their table, null where the mapping does not give it."""
+    return {
+        name: frame.with_columns(
+            pl.lit(None, dtype).alias(column)
+            for column, dtype in catalog[name].dtypes.items()
+            if column not in frame.columns
+        )
+        for name, frame in frames.items()
+    }
 
 
 def _report(
@@ -146,7 +159,7 @@ def _report(
                 read=tally.read,
                 accepted=frame.height,
                 merged=tally.merged,
-                quarantined=tally.read - frame.height - tally.merged,
+                quarantined=assembly.rows_turned_away(name),
                 fill=fill,
                 **asdict(counts[name]),
             )

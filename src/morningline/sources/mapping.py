@@ -6,11 +6,15 @@ The page `docs/reference/mapping.md` is the reference of this module; a test hol
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
+import polars as pl
 
+from morningline.kit.clock import local_day_bounds
 from morningline.kit.errors import InputError
+from morningline.sources.clocks import Rule
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,6 +23,9 @@ FORMAT = 1
 """Version of the mapping format this program reads."""
 
 Words = str | list[str]
+
+RESERVED = re.compile(r"#(file|row|order|matched|nearest|source|rule|mentioned|k\d+|(raw|taken|stored) .*)")
+"""Names that the program gives to columns of its own on the way."""
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,10 +40,13 @@ class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Where a value comes from and how its text is read.
+    r"""Where a value comes from and how its text is read.
 
     The steps are taken in this order: source, missing, extract, values, read, scale, round.
-    Exactly one source: `column`, `first_of`, `template` or `constant`.
+    Exactly one source: `column`, `first_of`, `template` or `constant`. With `optional`, a file without the
+    source column has no such value (of `first_of`, the columns that are there count); a table of which the value
+    is a required one then gets no rows from that file. A pattern of `extract` that fits without its group,
+    such as `^[^(]*(?:\((\w+)\))?$` on a name without brackets, says that there is no value.
     """
 
     column: str | None = None
@@ -50,7 +60,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     format: Words | None = None
     time_zone: str | None = None
     scale: float | None = None
-    round: int | None = None
+    round: Annotated[int, msgspec.Meta(ge=0, le=12)] | None = None
+    optional: bool = False
 
     def sources(self) -> list[str]:
         """The names of the source columns it needs."""
@@ -62,7 +73,12 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 
 class Join(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Another file whose columns are added to each row, matched on `on`."""
+    """Another file whose columns are added to each row, matched on `on`.
+
+    With `nearest`, a column of days (YYYY-MM-DD) in both files, the row whose day is nearest is taken (of two
+    equally near, the later). Without, rows of the other file that share a key must agree. A row without a partner
+    is turned away, or kept without the columns where `required` is false.
+    """
 
     file: str
     on: Words | dict[str, str]
@@ -82,7 +98,8 @@ class Join(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class Fill(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Another file whose values fill this file's gaps, and never replace a value.
 
-    A column that this file does not have at all is one gap.
+    A column that this file does not have at all is one gap. Rows of the other file that share a key and differ
+    fill nothing and are reported.
     """
 
     file: str
@@ -104,6 +121,7 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     path: Words
     format: str | None = None
     encoding: str = "utf-8"
+    decimal: Literal[".", ","] = "."
     separator: Annotated[str, msgspec.Meta(min_length=1, max_length=1)] = ","
     quote: Annotated[str, msgspec.Meta(max_length=1)] = '"'
     missing: list[str] = []
@@ -192,17 +210,54 @@ def _check(mapping: Mapping, name: str) -> None:
             allowed=f"mapping = {FORMAT}",
             do="Rewrite its first line.",
         )
+    local_day_bounds(pl.Series([], dtype=pl.Date), mapping.time_zone)
+    for rule in (mapping.clocks.pre, mapping.clocks.post, mapping.clocks.price):
+        Rule.parse(rule)
     for file_name, file in mapping.files.items():
+        _check_file(file, f"files.{file_name}")
         for other in [*(join.file for join in file.join), *(fill.file for fill in file.fill)]:
             _known_file(other, mapping, f"files.{file_name}")
         for column_name, column in file.derive.items():
             _check_column(column, f"files.{file_name}.derive.{column_name}")
-        _check_patterns(file.where, f"files.{file_name}.where")
+            if RESERVED.fullmatch(column_name):
+                raise InputError(
+                    f"files.{file_name}.derive names a column {column_name!r}, a name this program needs for itself.",
+                    allowed="any other name",
+                    do="Rename it.",
+                )
+        _check_conditions(file.where, f"files.{file_name}.where")
     for target in mapping.tables:
         _known_file(target.source, mapping, f"the table {target.to}")
         for column_name, column in target.columns.items():
             _check_column(column, f"{target.to}.{column_name}")
-        _check_patterns(target.where, f"{target.to}.where")
+        _check_conditions(target.where, f"{target.to}.where")
+        if target.known_at is not None:
+            Rule.parse(target.known_at)
+
+
+def _check_file(file: File, where: str) -> None:
+    for sign in ("separator", "quote"):
+        character = getattr(file, sign)
+        if character and (not character.isascii() or character.isalnum() or character in "\r\n\0"):
+            raise InputError(
+                f"{where} has the {sign} {character!r}.",
+                allowed="one ASCII character that is no letter, digit or line end: ',' ';' '|' '\\t'",
+                do=f"Correct `{sign}`.",
+            )
+    if file.separator == file.quote:
+        raise InputError(
+            f"{where} has {file.quote!r} as separator and as quote.",
+            allowed="two different characters, or an empty quote",
+            do="Correct one of them.",
+        )
+    for path in [file.path] if isinstance(file.path, str) else file.path:
+        parts = PurePosixPath(path.replace("\\", "/"))
+        if not parts.parts or parts.is_absolute() or ".." in parts.parts or "\0" in path:
+            raise InputError(
+                f"{where} has the path {path!r}.",
+                allowed="a name or pattern within the folder, such as 'races.csv' or 'races_*.csv'",
+                do="Give the folder to the import and the path within it here.",
+            )
 
 
 def _known_file(file: str, mapping: Mapping, where: str) -> None:
@@ -217,7 +272,7 @@ def _known_file(file: str, mapping: Mapping, where: str) -> None:
 def _check_column(column: Column | str, where: str) -> None:
     if isinstance(column, str):
         return
-    given = [n for n in ("column", "first_of", "template", "constant") if getattr(column, n) is not None]
+    given = [n for n in ("column", "first_of", "template", "constant") if getattr(column, n) not in (None, [])]
     if len(given) != 1:
         raise InputError(
             f"{where} has {len(given)} sources ({', '.join(given) or 'none'}).",
@@ -226,29 +281,49 @@ def _check_column(column: Column | str, where: str) -> None:
         )
     if column.extract is not None:
         _check_pattern(column.extract, where)
-        if "(" not in column.extract:
+        # Brackets that are escaped or marked (?:...) take nothing.
+        groups = pl.select(pl.lit("").str.extract_groups(column.extract)).to_series().dtype
+        if not isinstance(groups, pl.Struct) or not groups.fields:
             raise InputError(
                 f"The pattern {column.extract!r} of {where} has no group.",
                 allowed="a regular expression whose first (...) group is the value",
                 do="Put brackets around the part to take.",
             )
+    _check_values(column, where)
 
 
-def _check_patterns(conditions: list[Condition], where: str) -> None:
+def _check_conditions(conditions: list[Condition], where: str) -> None:
     for condition in conditions:
         if condition.matches is not None:
             _check_pattern(condition.matches, where)
+        tests = (condition.equals, condition.one_of, condition.none_of, condition.matches, condition.present)
+        if all(test is None for test in tests):
+            raise InputError(
+                f"The condition of {where} on {condition.column!r} says nothing.",
+                allowed="equals, one_of, none_of, matches, present",
+                do="Say what must hold for the column.",
+            )
+
+
+def _check_values(column: Column, where: str) -> None:
+    folded: dict[str, str] = {}
+    for key, value in (column.values or {}).items():
+        if folded.setdefault(key.lower(), value) != value:
+            raise InputError(
+                f"The value map of {where} has {key!r} twice, in different cases of its letters.",
+                allowed="each word once; capital and small letters count as the same",
+                do="Leave one of them out.",
+            )
 
 
 def _check_pattern(pattern: str, where: str) -> None:
-    import polars as pl
-
     try:
         pl.Series([""]).str.contains(pattern)
     except pl.exceptions.ComputeError as error:
         raise InputError(
             f"The pattern {pattern!r} of {where} is not a regular expression: {error}",
-            do="Correct it; look-around is not supported.",
+            allowed="a regular expression without look-around and back-references",
+            do="Correct it.",
         ) from error
 
 

@@ -117,6 +117,27 @@ def _without_outdated(
     ).select(frame.columns)
 
 
+def as_stored(
+    frame: pl.DataFrame, table: Table, connection: psycopg.Connection[Any], assembly: Assembly
+) -> pl.DataFrame:
+    """Rows of an append-only table that do not contradict what it holds, which is never changed."""
+    key = list(table.key)
+    values = [n for n in frame.columns if n not in (*key, *CLOCKS) and n in table.columns]
+    stored = read_keyed(connection, table, [*key, *values], frame[key[0]].unique())
+    if stored.is_empty():
+        return frame
+    both = frame.join(stored.rename({n: f"#stored {n}" for n in values}), on=key, how="inner")
+    for name in values:
+        given, held = pl.col(name).cast(pl.String), pl.col(f"#stored {name}").cast(pl.String)
+        clashing = both.filter((given != held).fill_null(value=False))
+        kind = f"another {name} is stored for its {' and '.join(key)}, and {table.name} is append-only"
+        assembly.turn_away(
+            clashing, table.name, pl.format(f"{name}: '{{}}', but {kind}: '{{}}'", given, held), kind=kind
+        )
+        frame, both = (part.join(clashing, on=key, how="anti") for part in (frame, both))
+    return frame
+
+
 def within_bounds(frame: pl.DataFrame, table: Table, assembly: Assembly) -> pl.DataFrame:
     """Rows that keep the table's schema and rules; the others with every rule they break."""
     key = list(table.key)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from morningline.sources.reading import PLACE
 from morningline.sources.report import EXAMPLES, Turned
+from morningline.sources.texts import NUL, NUL_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
@@ -21,11 +23,15 @@ PROBLEM = {
     "source": pl.String,
     "scope": pl.String,
     "reason": pl.String,
+    "kind": pl.String,
 }
-"""One problem a row: where it stands, which table it was meant for, what is wrong with it."""
+"""One problem a row: where it stands, which table it was meant for, what is wrong with it, what that counts as."""
+
+LONGEST_REASON = 1_000
+"""Characters of a reason that are kept; the payload beside it is kept whole."""
 
 
-def problems(rows: pl.DataFrame, target: str, scope: str, reason: pl.Expr | str) -> pl.DataFrame:
+def problems(rows: pl.DataFrame, target: str, scope: str, reason: pl.Expr | str, kind: pl.Expr | str) -> pl.DataFrame:
     """Problems of some rows, in the shape of `PROBLEM`.
 
     Args:
@@ -33,6 +39,7 @@ def problems(rows: pl.DataFrame, target: str, scope: str, reason: pl.Expr | str)
         target: The table they were meant for.
         scope: `row` or `value`.
         reason: Why, as words or as an expression over the rows.
+        kind: What it counts as: the reason without the values at fault.
     """
     return rows.select(
         pl.col("#file"),
@@ -40,90 +47,66 @@ def problems(rows: pl.DataFrame, target: str, scope: str, reason: pl.Expr | str)
         pl.lit(target).alias("target"),
         pl.col("#source").alias("source"),
         pl.lit(scope).alias("scope"),
-        (pl.lit(reason) if isinstance(reason, str) else reason).alias("reason"),
+        (pl.lit(reason) if isinstance(reason, str) else reason).str.head(LONGEST_REASON).alias("reason"),
+        (pl.lit(kind) if isinstance(kind, str) else kind).str.head(LONGEST_REASON).alias("kind"),
     )
 
 
-def _with_broken(sources: Map[str, Source], found: pl.DataFrame) -> pl.DataFrame:
+def _with_payload(sources: Map[str, Source], found: pl.DataFrame) -> pl.DataFrame:
+    """The problems of tables and of files, each with the record it is about as JSON."""
     broken = [
-        {
-            "#file": b.file,
-            "#row": b.row,
-            "target": "",
-            "source": name,
-            "scope": "row",
-            "reason": b.reason,
-            "payload": b.payload,
-        }
+        (b.file, b.row, f"files.{name}", name, b.scope, b.reason[:LONGEST_REASON], b.kind[:LONGEST_REASON], b.payload)
         for name, source in sources.items()
         for b in source.broken
     ]
-    records = pl.DataFrame(broken, schema={**PROBLEM, "payload": pl.String})
-    payloads = []
+    parts = [pl.DataFrame(broken, schema={**PROBLEM, "payload": pl.String}, orient="row")]
     for (name,), part in found.partition_by("source", as_dict=True).items():
-        text = sources[str(name)].original
         keys = part.select(PLACE).unique()
-        rows = text.join(keys, on=list(PLACE), how="semi")
-        payload = pl.struct(pl.all().exclude("^#.*$")).struct.json_encode().alias("payload")
-        payloads.append(part.join(rows.select(*PLACE, payload), on=list(PLACE), how="left"))
-    return pl.concat([*payloads, records], how="vertical_relaxed")
+        rows = sources[str(name)].original.join(keys, on=list(PLACE), how="semi")
+        payload = pl.struct(pl.all().exclude(PLACE)).struct.json_encode().alias("payload")
+        parts.append(part.join(rows.select(*PLACE, payload), on=list(PLACE), how="left"))
+    texts = pl.col("reason", "kind").str.replace_all(NUL, NUL_SHOWN, literal=True)
+    return pl.concat(parts, how="vertical_relaxed").with_columns(texts)
 
 
 def turned_away(sources: Map[str, Source], found: pl.DataFrame) -> list[Turned]:
-    """Counts and examples by table and reason; values inside a reason are set aside, so that like counts with like."""
-    everything = _with_broken(sources, found)
-    kinds = everything.with_columns(
-        pl.col("reason").str.replace(r"'.*?' is not", "a value is not").alias("kind"),
-        pl.format("{} row {}: {}", "#file", "#row", "reason").alias("example"),
+    """Counts and examples by table and kind of reason, the most frequent first."""
+    everything = _with_payload(sources, found).with_columns(
+        pl.format("{} row {}: {}", "#file", "#row", "reason").alias("example")
     )
-    grouped = kinds.sort("#file", "#row").group_by("target", "source", "scope", "kind", maintain_order=True)
+    grouped = everything.sort("#file", "#row", "example").group_by("target", "scope", "kind", maintain_order=True)
     counted = grouped.agg(pl.len().alias("count"), pl.col("example").head(EXAMPLES)).sort(
         "scope", "count", "target", "kind", descending=[False, True, False, False]
     )
     return [
-        Turned(
-            table=r["target"] or f"files.{r['source']}",
-            scope=r["scope"],
-            reason=r["kind"],
-            count=r["count"],
-            examples=r["example"],
-        )
+        Turned(table=r["target"], scope=r["scope"], reason=r["kind"], count=r["count"], examples=r["example"])
         for r in counted.iter_rows(named=True)
     ]
 
 
 def quarantine_rows(sources: Map[str, Source], found: pl.DataFrame, import_id: str) -> pl.DataFrame:
     """The rows of the quarantine table."""
-    everything = _with_broken(sources, found)
-    text = pl.concat_str(["#file", "#row", "target", "scope", "reason"], separator="\x1f")
-    ids = everything.select(text.alias("t"))["t"].map_elements(_digest, return_dtype=pl.String)
-    return everything.select(
+    identity = ("#file", "#row", "target", "scope", "reason")
+    numbered = _with_payload(sources, found).with_columns(
+        # Two targets of one table may turn the same record away for the same reason.
+        pl.int_range(pl.len()).over(identity).alias("#again")
+    )
+    ids = pl.concat_str([*identity, "#again"], separator="\x1f").map_elements(_digest, return_dtype=pl.String)
+    return numbered.select(
         ids.alias("id"),
         pl.lit(import_id).alias("import_id"),
-        pl.when(pl.col("target") == "").then(pl.format("files.{}", "source")).otherwise("target").alias("target"),
+        "target",
         "scope",
-        pl.col("reason").str.slice(0, 1_000),
+        "reason",
         pl.col("#file").alias("file"),
         pl.col("#row").cast(pl.Int64).alias("row"),
-        _as_json("payload"),
-    ).unique("id", keep="first", maintain_order=True)
+        # PostgreSQL's JSON has no NUL; a record that holds one was refused for it, and shows it as its symbol.
+        pl.col("payload").str.replace_all(NUL_IN_JSON, NUL_SHOWN, literal=True),
+    )
+
+
+NUL_IN_JSON = "\\u0000"
 
 
 def _digest(text: str) -> str:
-    from hashlib import sha256
-
     return sha256(text.encode()).hexdigest()[:32]
-
-
-def _as_json(column: str) -> pl.Expr:
-    # A record that is not even of its file's shape is kept as the text it is.
-    import msgspec
-
-    def encode(text: str | None) -> str:
-        try:
-            msgspec.json.decode(text or "null")
-        except msgspec.DecodeError:
-            return msgspec.json.encode(text).decode()
-        return text or "null"
-
-    return pl.col(column).map_elements(encode, return_dtype=pl.String, skip_nulls=False).alias(column)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
 from morningline.kit.errors import InputError
 from morningline.kit.plugins import load_plugins
 from morningline.sources.formats import COMPRESSIONS, FileFormat, read_bytes
-from morningline.sources.mapping import Column, Condition
-from morningline.sources.texts import source_text
+from morningline.sources.mapping import RESERVED
+from morningline.sources.texts import NUL, NUL_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from collections.abc import Mapping as Map
     from pathlib import Path
 
-    from morningline.sources.mapping import File, Fill, Join, Mapping
+    from morningline.sources.mapping import Condition, File
 
 PLACE = ("#file", "#row")
 """The columns that say where a row stands."""
@@ -55,42 +55,31 @@ class SourceFile:
 
 @dataclass(frozen=True)
 class BrokenRecord:
-    """A record that is not of its file's shape, or that has no partner it needs."""
+    """A record that is not of its file's shape, or that has no partner it needs.
+
+    Attributes:
+        file: The file it stands in.
+        row: Its number there, from 1.
+        reason: What is wrong with it.
+        kind: The reason without the values at fault.
+        payload: The record, as JSON.
+        scope: `row` where nothing is made of it, `value` where only a value of it is lost.
+    """
 
     file: str
     row: int
     reason: str
+    kind: str
     payload: str
+    scope: Literal["row", "value"] = "row"
 
 
-def read_sources(mapping: Mapping, folder: Path, progress: Callable[[str], None]) -> dict[str, Source]:
-    """Read every file a mapping names.
+def payload(row: Map[str, object]) -> str:
+    """A row's own columns as JSON."""
+    import msgspec
 
-    Args:
-        mapping: What to read.
-        folder: Where the files are.
-        progress: Called with the name of each file before it is read.
-
-    Returns:
-        Name in the mapping to its rows; text columns, and `#file` and `#row` for where a row stands.
-
-    Raises:
-        InputError: A file is missing, empty, of another encoding or format, or lacks a column the mapping uses.
-    """
-    if not folder.is_dir():
-        raise InputError(f"There is no folder {str(folder)!r}.", do="Give the folder that holds the files.")
-    sources = {name: _read_kind(name, file, folder, progress) for name, file in mapping.files.items()}
-    # Derived columns come first everywhere, so that files can be matched on them in any order.
-    for name, file in mapping.files.items():
-        _derive(sources[name], file, name)
-    for name, file in mapping.files.items():
-        for fill in file.fill:
-            _fill(sources[name], fill, sources[fill.file].frame, name)
-    for name, file in mapping.files.items():
-        for join in file.join:
-            _join(sources[name], join, sources[join.file].frame, name)
-        sources[name].frame, sources[name].unread = keep(sources[name].frame, file.where, f"files.{name}.where")
-    return sources
+    own = {name: value for name, value in row.items() if not RESERVED.fullmatch(name)}
+    return msgspec.json.encode(own).decode()
 
 
 def keep(frame: pl.DataFrame, conditions: Iterable[Condition], where: str) -> tuple[pl.DataFrame, int]:
@@ -118,7 +107,7 @@ def require_columns(frame: pl.DataFrame, names: Iterable[str], where: str) -> No
     """
     import difflib
 
-    columns = [name for name in frame.columns if not name.startswith("#")]
+    columns = [name for name in frame.columns if not RESERVED.fullmatch(name)]
     for name in names:
         if name not in columns:
             close = difflib.get_close_matches(name, columns, 1)
@@ -129,33 +118,58 @@ def require_columns(frame: pl.DataFrame, names: Iterable[str], where: str) -> No
             )
 
 
-def _read_kind(name: str, file: File, folder: Path, progress: Callable[[str], None]) -> Source:
-    patterns = [file.path] if isinstance(file.path, str) else file.path
-    paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
-    if not paths and not file.optional:
-        raise InputError(
-            f"The folder has no file {' or '.join(map(repr, patterns))}, which the mapping reads as {name!r}.",
-            allowed=", ".join(sorted(p.name for p in folder.iterdir())[:20]) or "the folder is empty",
-            do="Correct `path` in the mapping, or set `optional = true` for a file that may be absent.",
-        )
+def read_kind(name: str, file: File, folder: Path, progress: Callable[[str], None]) -> Source:
+    """Read all the files of one kind.
+
+    Raises:
+        InputError: There is none, none holds a record, or one cannot be read.
+    """
     formats = {n: f for n, f in load_plugins("morningline.file_formats").items() if hasattr(f, "read")}
     nothing = pl.DataFrame(schema={"#file": pl.String, "#row": pl.UInt32})
     source, frames = Source(nothing, nothing), []
+    paths = _paths(name, file, folder)
     for path in paths:
         label = path.relative_to(folder).as_posix()
         progress(label)
         content = read_bytes(path)
         records = _format(file, path, formats).read(content, file, label)
-        frames.append(records.frame.with_columns(pl.lit(label).alias("#file")))
-        source.files.append(SourceFile(label, sha256(content).hexdigest(), records.frame.height + len(records.broken)))
-        source.broken += [BrokenRecord(label, row, reason, text) for row, reason, text in records.broken]
+        _refuse_reserved(records.frame, label)
+        held = records.frame.height + len(records.broken)
+        source.files.append(SourceFile(label, sha256(content).hexdigest(), held))
+        source.broken += [_broken(label, row, reason, text) for row, reason, text in records.broken]
+        frames.append(_without_nul(records.frame.with_columns(pl.lit(label).alias("#file")), source))
+    if paths and not file.optional and not any(f.rows for f in source.files):
+        raise InputError(
+            f"The files of {name!r} ({', '.join(f.name for f in source.files[:5])}) have a header and no records.",
+            allowed="at least one record",
+            do="Fetch them again, or set `optional = true` for files that may be absent or hold nothing.",
+        )
     if frames:
         missing = ["", *file.missing]
         text = pl.all().exclude(PLACE).str.strip_chars()
-        frame = pl.concat(frames, how="diagonal")
-        source.original = frame
-        source.frame = frame.with_columns(pl.when(~text.is_in(missing)).then(text).name.keep())
+        source.original = pl.concat(frames, how="diagonal")
+        source.frame = source.original.with_columns(pl.when(~text.is_in(missing)).then(text).name.keep())
     return source
+
+
+def _paths(name: str, file: File, folder: Path) -> list[Path]:
+    patterns = [file.path] if isinstance(file.path, str) else file.path
+    try:
+        paths = sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+    except (ValueError, NotImplementedError, OSError) as error:
+        raise InputError(
+            f"The path {' or '.join(map(repr, patterns))} of files.{name} names no files: {error}.",
+            allowed="a name or pattern within the folder, such as 'races.csv' or 'races_*.csv' or '**/*.csv'",
+            do="Correct `path` in the mapping.",
+        ) from error
+    if not paths and not file.optional:
+        there = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
+        raise InputError(
+            f"The folder has no file {' or '.join(map(repr, patterns))}, which the mapping reads as {name!r}.",
+            allowed=", ".join(there[:20]) or "the folder is empty",
+            do="Correct `path` in the mapping, or set `optional = true` for a file that may be absent.",
+        )
+    return paths
 
 
 def _format(file: File, path: Path, formats: Map[str, object]) -> FileFormat:
@@ -173,76 +187,38 @@ def _format(file: File, path: Path, formats: Map[str, object]) -> FileFormat:
     )
 
 
-def _derive(source: Source, file: File, name: str) -> None:
-    if not source.files:
-        return
-    for column_name, given in file.derive.items():
-        column = Column(column=given) if isinstance(given, str) else given
-        require_columns(source.frame, column.sources(), f"files.{name}.derive.{column_name}")
-        source.frame = source.frame.with_columns(source_text(column).alias(column_name))
-
-
-def _fill(source: Source, fill: Fill, other: pl.DataFrame, name: str) -> None:
-    keys, taken = fill.keys(), fill.taken()
-    require_columns(source.frame, keys, f"files.{name}.fill")
-    source.frame = source.frame.with_columns(
-        pl.lit(None, pl.String).alias(n) for n in taken if n not in source.frame.columns
-    )
-    if other.width == len(PLACE):
-        return
-    require_columns(other, [*keys.values(), *taken.values()], f"files.{name}.fill ({fill.file})")
-    unique = other.select(
-        *(pl.col(there).alias(here) for here, there in keys.items()),
-        *(pl.col(there).alias(f"#{here}") for here, there in taken.items()),
-    ).unique(list(keys), keep="first", maintain_order=True)
-    joined = source.frame.join(unique, on=list(keys), how="left", maintain_order="left")
-    source.frame = joined.with_columns(pl.coalesce(here, f"#{here}").alias(here) for here in taken).drop(
-        f"#{here}" for here in taken
-    )
-
-
-def _join(source: Source, join: Join, other: pl.DataFrame, name: str) -> None:
-    keys, taken = join.keys(), join.taken()
-    where = f"files.{name}.join"
-    require_columns(source.frame, [*keys, *([join.nearest] if join.nearest else [])], where)
-    require_columns(other, [*keys.values(), *taken.values()], f"{where} ({join.file})")
-    columns = {f"#k{i}": there for i, there in enumerate(keys.values())} | dict(taken.items())
-    matched = pl.lit(value=True).alias("#matched")
-    right = other.select(*(pl.col(there).alias(here) for here, there in columns.items()), matched)
-    left = source.frame.drop(n for n in taken if n in source.frame.columns).with_row_index("#order")
-    if join.nearest:
-        require_columns(other, [join.nearest], f"{where} ({join.file})")
-        nearest = other[join.nearest].str.to_date(strict=False).alias("#nearest")
-        right = right.with_columns(nearest).drop_nulls("#nearest").unique(maintain_order=True).sort("#nearest", *taken)
-        left = left.with_columns(pl.col(join.nearest).str.to_date(strict=False).alias("#nearest")).sort("#nearest")
-        joined = left.join_asof(
-            right,
-            on="#nearest",
-            by_left=list(keys),
-            by_right=list(columns)[: len(keys)],
-            strategy="nearest",
-            check_sortedness=False,
-        )
-        joined = joined.drop("#nearest")
-    else:
-        right = right.unique([n for n in columns if n.startswith("#k")], keep="first", maintain_order=True)
-        joined = left.join(right, left_on=list(keys), right_on=[n for n in columns if n.startswith("#k")], how="left")
-    joined = joined.sort("#order").drop("#order", *(n for n in columns if n.startswith("#k") and n in joined.columns))
-    if join.required:
-        lost = joined.filter(pl.col("#matched").is_null())
-        source.broken += [_without_partner(row, join) for row in lost.iter_rows(named=True)]
-        joined = joined.filter(pl.col("#matched").is_not_null())
-    source.frame = joined.drop("#matched")
-
-
-def _without_partner(row: dict[str, str], join: Join) -> BrokenRecord:
+def _broken(file: str, row: int, reason: str, text: str) -> BrokenRecord:
+    # A record that is not of its file's shape is kept as the text it is.
     import msgspec
 
-    keys = " and ".join(f"{there} = {row[here]}" for here, there in join.keys().items())
-    payload = {name: value for name, value in row.items() if not name.startswith("#")}
-    return BrokenRecord(
-        row["#file"],
-        int(row["#row"]),
-        f"no row of {join.file!r} has {keys}",
-        msgspec.json.encode(payload).decode(),
-    )
+    # What stands behind a colon is a detail of this record.
+    return BrokenRecord(file, row, reason, reason.partition(":")[0], msgspec.json.encode(text).decode())
+
+
+def _refuse_reserved(frame: pl.DataFrame, name: str) -> None:
+    for column in frame.columns:
+        if NUL in column:
+            raise InputError(
+                f"The header of {name} holds NUL characters.",
+                allowed="text",
+                do="The file may be UTF-16 or no text at all: set its `encoding` or `format` in the mapping.",
+            )
+        if column != "#row" and RESERVED.fullmatch(column):
+            raise InputError(
+                f"The file {name} has a column {column!r}, a name this program needs for itself.",
+                allowed="any other name",
+                do="Rename the column in the file.",
+            )
+
+
+def _without_nul(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """Set records aside that hold a character which no text of the database can hold."""
+    texts = [pl.col(n).str.contains(NUL, literal=True).fill_null(value=False) for n in frame.columns if n != "#row"]
+    holds = frame.select(pl.any_horizontal(texts)).to_series()
+    if holds.any():
+        reason = "it holds a NUL character, which no text can"
+        for row in frame.filter(holds).iter_rows(named=True):
+            text = payload({n: v.replace(NUL, NUL_SHOWN) if isinstance(v, str) else v for n, v in row.items()})
+            source.broken.append(BrokenRecord(row["#file"], row["#row"], reason, reason, text))
+        frame = frame.filter(~holds)
+    return frame

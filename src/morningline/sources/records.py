@@ -20,7 +20,7 @@ class Quarantine(dy.Schema):
     """One row, or one value of a row, that could not become a fact."""
 
     id = text("Hash of table, reason and payload.", key=True)
-    import_id = text("The import that met it first.")
+    import_id = text("The import that met it last.")
     target = text("The table it was meant for.")
     scope = word("`row`: not stored at all; `value`: stored without this value.", ("row", "value"), null=False)
     reason = text("Why, in words.", longest=1_000)

@@ -5,16 +5,23 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+import msgspec
 import polars as pl
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from morningline.sources.mapping import Column
+
+NUL, NUL_SHOWN = "\0", "␀"
+"""A character that no text of the database can hold, and the symbol that stands for it where it is shown."""
 
 
 def raw_text(column: Column) -> pl.Expr:
     """The text as the source has it; null where it is missing.
 
-    A template is missing where any of its columns is.
+    A template is missing where any of its columns is; a pattern that fits without its group says that there is
+    no value.
     """
     if column.column is not None:
         text = pl.col(column.column)
@@ -27,6 +34,9 @@ def raw_text(column: Column) -> pl.Expr:
         text = pl.lit(str(constant).lower() if isinstance(constant, bool) else str(constant))
     if column.missing:
         text = pl.when(~text.is_in(column.missing)).then(text)
+    if column.extract is not None:
+        nothing = text.str.contains(column.extract) & (text.str.extract(column.extract).fill_null("") == "")
+        text = pl.when(~nothing).then(text)
     return text
 
 
@@ -36,11 +46,21 @@ def source_text(column: Column) -> pl.Expr:
     if column.extract is not None:
         text = text.str.extract(column.extract).str.strip_chars()
     if column.values is not None:
-        folded = {key.casefold(): value for key, value in column.values.items()}
+        folded = {key.lower(): value for key, value in column.values.items()}
         text = text.str.to_lowercase().replace_strict(
             list(folded), list(folded.values()), default=None, return_dtype=pl.String
         )
     return text
+
+
+def present(column: Column, columns: Collection[str]) -> Column | None:
+    """The column as a file with these columns can give it: None where it is optional and the file cannot."""
+    if not column.optional:
+        return column
+    here = [name for name in column.sources() if name in columns]
+    if column.first_of is not None and here:
+        return msgspec.structs.replace(column, first_of=here)
+    return column if len(here) == len(column.sources()) else None
 
 
 def fold(text: pl.Expr) -> pl.Expr:

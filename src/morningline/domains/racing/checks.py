@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from morningline.domains.racing.events import CLOSING_PRICES
 from morningline.domains.racing.schema import MOST_RUNNERS
 from morningline.sources.assembling import Rejection
 from morningline.sources.report import EXAMPLES, Finding
@@ -60,9 +61,11 @@ def _winners(results: pl.DataFrame) -> list[Finding]:
 
 
 def _books(odds: pl.DataFrame, makers: pl.DataFrame | None) -> Finding:
-    books = odds.group_by("race_id", "bookmaker_id", "price_kind", "event_at").agg(
-        (1 / pl.col("decimal_odds")).sum().alias("book")
-    )
+    book = ["race_id", "bookmaker_id", "price_kind"]
+    # A history of prices has a row a change; a book is made of the last price of each runner.
+    last = odds.filter(pl.col("price_kind").is_in(CLOSING_PRICES)).sort("event_at")
+    last = last.unique([*book, "horse_id"], keep="last", maintain_order=True)
+    books = last.group_by(book).agg((1 / pl.col("decimal_odds")).sum().alias("book"))
     least = pl.lit(LEAST_BOOK)
     if makers is not None:
         books = books.join(makers.select("id", "least_book"), left_on="bookmaker_id", right_on="id", how="left")

@@ -44,7 +44,7 @@ CREATE TABLE quarantine (
 CREATE INDEX quarantine_import_id_idx ON quarantine (import_id);
 COMMENT ON TABLE quarantine IS 'One row is a row or value that was turned away.';
 COMMENT ON COLUMN quarantine.id IS 'Hash of table, reason and payload.';
-COMMENT ON COLUMN quarantine.import_id IS 'The import that met it first.';
+COMMENT ON COLUMN quarantine.import_id IS 'The import that met it last.';
 COMMENT ON COLUMN quarantine.target IS 'The table it was meant for.';
 COMMENT ON COLUMN quarantine.scope IS '`row`: not stored at all; `value`: stored without this value.';
 COMMENT ON COLUMN quarantine.reason IS 'Why, in words.';
