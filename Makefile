@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.8
 STAMP := $(VENV)/.installed
+# Where a proxy signs its own certificates, the system knows them.
+export UV_SYSTEM_CERTS := true
 
 .PHONY: help install demo test proof bench check format lock clean
 

@@ -54,8 +54,8 @@ def create_statements(catalog: Catalog) -> Iterator[str]:
 def partition_statement(table: Table, year: int) -> str:
     """The statement that makes room for one year of a partitioned table."""
     return (
-        f"CREATE TABLE IF NOT EXISTS {table.name}_{year} PARTITION OF {table.name} "
-        f"FOR VALUES FROM ('{year}-01-01') TO ('{year + 1}-01-01')"
+        f"CREATE TABLE IF NOT EXISTS {table.name}_{year:04} PARTITION OF {table.name} "
+        f"FOR VALUES FROM ('{year:04}-01-01') TO ('{year + 1:04}-01-01')"
     )
 
 
