@@ -146,12 +146,10 @@ class Program:
 
     @property
     def threads(self) -> int:
-        """CPU threads to use."""
-        return (
-            self.settings.threads or len(os.sched_getaffinity(0))
-            if hasattr(os, "sched_getaffinity")
-            else os.cpu_count() or 1
-        )
+        """CPU threads to use: the setting, or all that this process may run on."""
+        if self.settings.threads:
+            return self.settings.threads
+        return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
     def close(self) -> None:
         """Leave the database."""
