@@ -15,10 +15,15 @@ app = typer.Typer(help="Look into the database.", no_args_is_help=True)
 
 
 @app.command()
-def url() -> None:
-    """Print the address of the database; it answers while a Morningline process uses it."""
+def url(
+    *,
+    hold: Annotated[int, typer.Option(min=0, help="Seconds the embedded server stays up without a connection.")] = 60,
+) -> None:
+    """Print the address of the database, for psql "$(morningline db url)"; the embedded server stays up meanwhile."""
+    from morningline.wiring import acts
+
     with open_program() as program:
-        show.line(program.database.url)
+        show.line(acts.database_url(program, hold))
 
 
 @app.command()

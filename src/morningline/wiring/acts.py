@@ -231,6 +231,16 @@ def fingerprints(program: Program) -> dict[str, Any]:
     }
 
 
+def database_url(program: Program, hold_seconds: int) -> str:
+    """The database's address; an embedded server stays up until nobody was connected for so many seconds."""
+    from morningline.kit.postgres_hold import hold
+
+    address = program.database.url
+    if program.settings.database_url is None and hold_seconds:
+        hold(program.workspace.database, hold_seconds)
+    return address
+
+
 def query(program: Program, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]:
     """Run a user's query in a read-only session; returns column names and rows.
 
