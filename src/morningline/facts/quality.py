@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from morningline.facts.table import Table
 
 
+NEARLY_ALL = 0.995
+"""A column filled to this share is not worth a note."""
+
 # What an import of a folder met counts until the same folder is imported again, corrected or not.
 TURNED_AWAY = """
     SELECT count(*) FROM quarantine JOIN (
@@ -82,10 +85,10 @@ def _quality(connection: psycopg.Connection[Any], table: Table) -> Quality:
     completeness = sum(filled.values()) / len(filled)
     validity = rows / (rows + quarantined)
     consistency = 1 - _orphans(connection, table) / rows
-    worst = sorted((share, name) for name, share in filled.items() if share < 1)[:2]
+    worst = sorted((share, name) for name, share in filled.items() if share < NEARLY_ALL)[:2]
     notes = [f"{name} {share:.0%} filled" for share, name in worst]
     if quarantined:
-        notes.append(f"{quarantined:,} rows quarantined")
+        notes.append(f"{quarantined:,} row{'' if quarantined == 1 else 's'} quarantined")
     return Quality(
         table=table.name,
         rows=rows,

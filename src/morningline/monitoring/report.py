@@ -241,7 +241,8 @@ def _season_words(data: ReportData) -> str:
     pairs = [
         (combined, market)
         for season in data.seasons
-        if is_number(combined := season.losses.get("combined", (None,))[0])
+        if season.unseen
+        and is_number(combined := season.losses.get("combined", (None,))[0])
         and is_number(market := season.losses.get("market", (None,))[0])
     ]
     if not pairs:

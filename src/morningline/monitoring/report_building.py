@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from morningline.training.registry import RegisteredModel
 
 MODELS = ("uniform", "market", "market_power", "market_free", "combined")
-SEASONAL = ("market", "market_free", "combined")
+SHOWN = ("market", "market_free", "combined")
+MODELS_OF_PART = {"train": ("market",), "validation": SHOWN, "test": SHOWN}
+SUFFIX_OF_PART = {"train": "", "validation": " (validation)", "test": " (test)"}
 BINS = 12
 
 
@@ -78,7 +80,7 @@ def build_report(
         excluded=registered.metrics["excluded"],
         events=test["event_id"].n_unique(),
         entrants=test.height,
-        reliability={name: _bins(test, name) for name in ("market", "market_free", "combined")},
+        reliability={name: _bins(test, name) for name in SHOWN},
         seasons=_seasons(outcomes, seasons),
         importance=_importance(registered, root, features, threads),
         quality=[TableQuality(**asdict(table)) for table in quality(connection, tables) if table.rows],
@@ -131,16 +133,18 @@ def _bins(test: pl.DataFrame, name: str) -> list[ReliabilityBin]:
 
 
 def _seasons(outcomes: pl.DataFrame, seasons: Callable[[pl.Series], pl.Series]) -> list[SeasonScores]:
-    marked = outcomes.with_columns(seasons(outcomes["day"]).alias("season"))
+    marked = outcomes.sort("day").with_columns(seasons(outcomes["day"].sort()).alias("season"))
     shown = []
     for (season, part), rows in marked.group_by("season", "part", maintain_order=True):
         losses = {}
-        for name in SEASONAL:
+        # A model is shown only where it did not learn; the market learns nothing and is shown throughout.
+        for name in MODELS_OF_PART[str(part)]:
             interval = clustered_interval(*_events(rows, name))
             losses[name] = (interval.estimate, interval.low, interval.high)
-        suffix = " (validation)" if part == "validation" else ""
-        shown.append(SeasonScores(label=f"{season}{suffix}", events=rows["event_id"].n_unique(), losses=losses))
-    return sorted(shown, key=lambda s: s.label)
+        label = f"{season}{SUFFIX_OF_PART[str(part)]}"
+        events = rows["event_id"].n_unique()
+        shown.append(SeasonScores(label=label, events=events, losses=losses, unseen=part == "test"))
+    return shown
 
 
 def _importance(registered: RegisteredModel, root: Path, features: FeatureSet, threads: int) -> list[FeatureShare]:

@@ -145,11 +145,13 @@ class SeasonScores:
         label: Name of the season, as it should be read.
         events: Events scored in it.
         losses: Model name to (value, low, high) of its winner log loss, nats per event.
+        unseen: Whether nothing was fitted or tuned on it; only such seasons are compared in words.
     """
 
     label: str
     events: int
     losses: Mapping[str, tuple[float | None, float | None, float | None]]
+    unseen: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

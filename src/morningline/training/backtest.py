@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from morningline.training.baselines import market, uniform
 from morningline.training.comparison import Comparison, compare_r2
 from morningline.training.metrics import Scores, score
 from morningline.training.win_model import WinModel, WinParameters, fit
@@ -34,8 +35,8 @@ class Backtest:
         scores: Model name to its scores on the test events.
         delta: ΔR² of `combined` over `market_power` on the same events.
         excluded: Reason to number of test events left out.
-        outcomes: One row an entrant of every validation and test event: `event_id`, `entrant_id`, `day`, `part`,
-            `won`, and the probability of each model.
+        outcomes: One row an entrant of every event: `event_id`, `entrant_id`, `day`, `part` (`train`, `validation`
+            or `test`), `won`, and the probability of each model; in training only of those that learn nothing.
         first_day: First local day of training, ISO.
         seconds: Stage to seconds.
     """
@@ -97,11 +98,14 @@ def run_backtest(
     scores = {name: score(p, parts.test) for name, p in probabilities.items()}
     delta = compare_r2(probabilities["combined"], probabilities["market_power"], parts.test, seed=seed)
     mask = split.masks(dataset.sample.days)
+    unlearnt = {"uniform": uniform(parts.train), "market": market(parts.train)}
     outcomes = pl.concat(
         [
+            _outcomes(parts.train, unlearnt, dataset, mask.train, "train"),
             _outcomes(parts.validation, model.probabilities(parts.validation), dataset, mask.validation, "validation"),
             _outcomes(parts.test, probabilities, dataset, mask.test, "test"),
-        ]
+        ],
+        how="diagonal",
     )
     seconds = {"fit": round(fitted - started, 2), "score": round(perf_counter() - fitted, 2)}
     excluded = dataset.excluded_between(split.test_from.toordinal(), split.test_to.toordinal())
