@@ -11,7 +11,7 @@ import polars as pl
 from morningline.domains.racing.events import events_of
 from morningline.domains.racing.schema import CATALOG
 from morningline.domains.racing.world import World, simulate
-from morningline.domains.racing.world_names import YARDS
+from morningline.domains.racing.world.names import YARDS
 from morningline.kit.clock import local_day_bounds
 
 if TYPE_CHECKING:

@@ -248,9 +248,9 @@ def _season_words(data: ReportData) -> str:
     if not pairs:
         return ""
     won = sum(combined < market for combined, market in pairs)
-    words = f"had a lower loss than the market in {won} of {len(pairs)} seasons"
+    words = f"had a lower loss than the market in {won} of {len(pairs)} unseen seasons"
     if len(pairs) == 1:
-        words = f"{'had' if won else 'did not have'} a lower loss than the market in the one season"
+        words = f"{'had' if won else 'did not have'} a lower loss than the market in the one unseen season"
     return f"{model_label('combined')} {words}, on the same {plural(data.event_noun)}."
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -42,27 +42,35 @@ SUFFIX_OF_PART = {"train": "", "validation": " (validation)", "test": " (test)"}
 BINS = 12
 
 
+@dataclass(frozen=True, kw_only=True)
+class Subject:
+    """What a report is about, in the words of its domain.
+
+    Args:
+        event_noun: What an event is called.
+        entrant_noun: What an entrant is called.
+        features: The feature set, for the words that describe a feature.
+        tables: The tables whose quality is shown.
+        seasons: Local days to season labels.
+    """
+
+    event_noun: str
+    entrant_noun: str
+    features: FeatureSet
+    tables: Sequence[Table]
+    seasons: Callable[[pl.Series], pl.Series]
+
+
 def build_report(
-    connection: psycopg.Connection[Any],
-    registered: RegisteredModel,
-    *,
-    root: Path,
-    features: FeatureSet,
-    tables: Sequence[Table],
-    seasons: Callable[[pl.Series], pl.Series],
-    nouns: tuple[str, str],
-    threads: int,
+    connection: psycopg.Connection[Any], registered: RegisteredModel, subject: Subject, *, root: Path, threads: int
 ) -> ReportData:
     """Gather the report of a registered model.
 
     Args:
         connection: An open connection.
         registered: The model.
+        subject: What it is about.
         root: The workspace.
-        features: The feature set, for the words that describe a feature.
-        tables: The tables whose quality is shown.
-        seasons: Local days to season labels.
-        nouns: What an event and an entrant are called.
         threads: CPU threads.
     """
     outcomes = pl.read_parquet(root / registered.artefact / "backtest.parquet")
@@ -71,8 +79,8 @@ def build_report(
         title="Who wins, and does the market know it already?",
         subtitle=f"Backtest of {registered.id}",
         generated_at=utc_now(),
-        event_noun=nouns[0],
-        entrant_noun=nouns[1],
+        event_noun=subject.event_noun,
+        entrant_noun=subject.entrant_noun,
         periods=_periods(outcomes, registered),
         provenance=_provenance(registered),
         models=_models(test, registered),
@@ -81,9 +89,9 @@ def build_report(
         events=test["event_id"].n_unique(),
         entrants=test.height,
         reliability={name: _bins(test, name) for name in SHOWN},
-        seasons=_seasons(outcomes, seasons),
-        importance=_importance(registered, root, features, threads),
-        quality=[TableQuality(**asdict(table)) for table in quality(connection, tables) if table.rows],
+        seasons=_seasons(outcomes, subject.seasons),
+        importance=_importance(registered, root, subject.features, threads),
+        quality=[TableQuality(**asdict(table)) for table in quality(connection, subject.tables) if table.rows],
     )
 
 

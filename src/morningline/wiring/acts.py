@@ -179,22 +179,20 @@ def replay(program: Program, prediction_id: str) -> Replay:
 def report(program: Program, domain_name: str, model_id: str | None, out: Path | None) -> Path:
     """Write the report of a model's backtest as one HTML page; returns its path."""
     from morningline.monitoring.report import render_report
-    from morningline.monitoring.report_building import build_report
+    from morningline.monitoring.report_building import Subject, build_report
     from morningline.training.registry import find
 
     domain = domain_named(domain_name)
     with program.database.connect(read_only=True) as connection:
         registered = find(connection, domain.task.name, model_id)
-        data = build_report(
-            connection,
-            registered,
-            root=program.workspace.root,
+        subject = Subject(
+            event_noun=domain.event_noun,
+            entrant_noun=domain.entrant_noun,
             features=domain.feature_set,
             tables=domain.catalog.tables,
             seasons=domain.task.seasons,
-            nouns=(domain.event_noun, domain.entrant_noun),
-            threads=program.threads,
         )
+        data = build_report(connection, registered, subject, root=program.workspace.root, threads=program.threads)
     path = out or program.workspace.reports / f"{registered.id}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_report(data), encoding="utf-8")

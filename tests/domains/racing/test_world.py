@@ -10,8 +10,8 @@ import pytest
 from scipy.optimize import minimize_scalar
 
 from morningline.domains.racing.world import Simulation, World, simulate, write_world
-from morningline.domains.racing.world_finish import lengths_text, time_text
-from morningline.domains.racing.world_market import softmax_within
+from morningline.domains.racing.world.finish import lengths_text, time_text
+from morningline.domains.racing.world.market import softmax_within
 from morningline.kit.errors import InputError
 
 COLUMNS = (

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 
 import numpy as np
 
-from morningline.domains.racing.world_names import COURSES, YARDS, Course, race_title
+from morningline.domains.racing.world.names import COURSES, YARDS, Course, race_title
 
 # Meetings on Monday, Tuesday, ... Sunday: seven a week.
 MEETINGS = (1, 0, 1, 0, 1, 2, 2)

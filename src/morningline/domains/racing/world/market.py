@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from morningline.domains.racing.world_horses import Floats, Ints
+from morningline.domains.racing.world.horses import Floats, Ints
 
 # Bookmakers' fractions, as decimal prices: the prices a board can show.
 _LADDER: Floats = np.fromstring(

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from morningline.domains.racing.world_calendar import Race
-from morningline.domains.racing.world_horses import Bools, Floats
-from morningline.domains.racing.world_races import Run
+from morningline.domains.racing.world.calendar import Race
+from morningline.domains.racing.world.horses import Bools, Floats
+from morningline.domains.racing.world.races import Run
 
 # Under a two-hundredth of a length, a centimetre, the photograph cannot part the first: a dead heat.
 _DEAD_HEAT_LENGTHS = 0.005

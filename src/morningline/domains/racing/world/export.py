@@ -5,9 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from morningline.domains.racing.world_finish import finish
-from morningline.domains.racing.world_horses import Floats, Horses
-from morningline.domains.racing.world_races import Run
+from morningline.domains.racing.world.finish import finish
+from morningline.domains.racing.world.horses import Floats, Horses
+from morningline.domains.racing.world.races import Run
 
 # What a race leaves behind, unknown when the card is published.
 RESULT_COLUMNS = ("pos", "btn", "time", "sp")

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from morningline.domains.racing.world_calendar import CLASS_TOPS, Race
-from morningline.domains.racing.world_horses import Bools, Floats, Horses, Ints
-from morningline.domains.racing.world_names import COURSES, YARDS
+from morningline.domains.racing.world.calendar import CLASS_TOPS, Race
+from morningline.domains.racing.world.horses import Bools, Floats, Horses, Ints
+from morningline.domains.racing.world.names import COURSES, YARDS
 
 # Nine stone seven pounds, the weight at which nothing is gained or lost.
 _LEVEL_WEIGHT_LBS = 133

@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from morningline.domains.racing.world_calendar import Race, fixtures, next_racing_day
-from morningline.domains.racing.world_export import RESULT_COLUMNS, Names, export
-from morningline.domains.racing.world_horses import breed
-from morningline.domains.racing.world_market import price, softmax_within
-from morningline.domains.racing.world_names import horse_names, people_names
-from morningline.domains.racing.world_races import Racing, Run, enter, hire, run_race
+from morningline.domains.racing.world.calendar import Race, fixtures, next_racing_day
+from morningline.domains.racing.world.export import RESULT_COLUMNS, Names, export
+from morningline.domains.racing.world.horses import breed
+from morningline.domains.racing.world.market import price, softmax_within
+from morningline.domains.racing.world.names import horse_names, people_names
+from morningline.domains.racing.world.races import Racing, Run, enter, hire, run_race
 from morningline.kit.errors import InputError
 
 _REST_DAYS = 5
