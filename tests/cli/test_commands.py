@@ -94,10 +94,23 @@ def test_the_queries_of_an_empty_database_run(run: Run):
     assert json.loads(done.stdout) == [{"races": 0, "runners": 0, "horses": 0, "jockeys": 0}]
 
 
-def test_a_query_that_writes_is_refused(run: Run):
-    done = run("db", "query", "DELETE FROM ra_races")
+@pytest.mark.parametrize(
+    ("sql", "says"),
+    [
+        ("DELETE FROM ra_races", "read-only"),
+        ("COMMIT; DELETE FROM ra_races", "multiple commands"),
+        ("SET default_transaction_read_only = off; DELETE FROM ra_races", "multiple commands"),
+        ("SELECT nothing FROM nowhere", "does not exist"),
+    ],
+)
+def test_a_query_that_is_not_one_that_reads_is_refused(run: Run, sql: str, says: str):
+    done = run("db", "query", sql)
     assert done.returncode == 2
-    assert "read-only" in done.stderr
+    assert says in done.stderr
+
+
+def test_a_percent_sign_is_a_percent_sign(run: Run):
+    assert run("db", "query", "SELECT 'a%b' LIKE 'a%' AS x", "--csv").stdout == "x\nTrue\n"
 
 
 def test_a_query_is_printed_as_csv(run: Run):

@@ -249,7 +249,8 @@ def query(program: Program, sql: str) -> tuple[list[str], list[tuple[Any, ...]]]
 
     try:
         with program.database.connect(read_only=True) as connection:
-            cursor = connection.execute(sql.encode())
+            # Prepared, it can be one statement only: none can leave the read-only transaction before another.
+            cursor = connection.execute(sql.encode(), prepare=True)
             names = [column.name for column in cursor.description or ()]
             return names, cursor.fetchall() if names else []
     except psycopg.Error as error:
