@@ -159,4 +159,4 @@ def test_going_down_to_nothing_leaves_nothing(fresh_database: str):
     assert not any(described(fresh_database).values())
     migrate.upgrade(database, folders)
     with database.connect() as connection:
-        assert migrate.is_current(connection, folders)
+        assert migrate.applied(connection) == migrate.heads(folders)

@@ -14,8 +14,8 @@ from morningline.kit.database import read_frame
 from morningline.kit.errors import DataError
 from morningline.predictions.records import RECORDS
 from morningline.training.comparison import clustered_interval, compare_r2
+from morningline.training.dataset import sample_of
 from morningline.training.metrics import score, winner_losses
-from morningline.training.sample import Sample
 
 if TYPE_CHECKING:
     from datetime import date
@@ -123,16 +123,7 @@ def _report(marked: pl.DataFrame, *, waiting: int, scored: int) -> ScoreReport:
     rows = last_word.filter(pl.col("excluded").is_null()).sort("day", "event_id", "entrant_id")
     if rows.is_empty():
         return ScoreReport(predictions=scored, waiting=waiting, events=0, excluded=reasons, models={}, delta_r2=None)
-    sizes = rows.group_by("event_id", maintain_order=True).agg(pl.len().alias("n"), pl.col("day").first())
-    sample = Sample(
-        features=np.zeros((rows.height, 0)),
-        names=(),
-        starts=np.concatenate([[0], np.cumsum(sizes["n"].to_numpy().astype(np.int64))]).astype(np.int64),
-        won=rows["won"].to_numpy(),
-        odds=rows["odds"].to_numpy(),
-        days=np.array([day.toordinal() for day in sizes["day"]]),
-        event_ids=tuple(sizes["event_id"]),
-    )
+    sample = sample_of(rows, ())
     p = {"model": rows["probability"].to_numpy(), "market": rows["market_probability"].to_numpy()}
     # How days differ cannot be seen on one day, so one day has scores and no intervals.
     several_days = len(np.unique(sample.days)) > 1

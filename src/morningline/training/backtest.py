@@ -124,12 +124,12 @@ def run_backtest(
 def _outcomes(sample: Sample, probabilities: dict[str, Any], dataset: Dataset, mask: Any, part: str) -> pl.DataFrame:  # noqa: ANN401 - a mask of NumPy's
     rows = np.repeat(mask, dataset.sample.sizes)
     event = sample.group_of_rows()
-    epoch = 719_163  # The proleptic ordinal of 1970-01-01.
+    days = np.array([date.fromordinal(int(day)) for day in sample.days], dtype=object)
     return pl.DataFrame(
         {
             "event_id": np.array(sample.event_ids, dtype=object)[event].tolist(),
             "entrant_id": np.array(dataset.entrants, dtype=object)[rows].tolist(),
-            "day": pl.Series(sample.days[event] - epoch).cast(pl.Int32).cast(pl.Date),
+            "day": pl.Series(days[event].tolist(), dtype=pl.Date),
             "part": [part] * sample.rows,
             "won": sample.won,
             **probabilities,

@@ -63,7 +63,7 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
     joined = joined.join(known, on=IDENTITY, how="left", maintain_order="left")
     missing = pl.col("#known").is_null().any().over("event_id")
     reason = pl.coalesce("excluded", pl.when(missing).then(pl.lit("no_features")))
-    marked = joined.with_columns(reason.alias("excluded"), pl.col("day").dt.epoch("d").alias("#day"))
+    marked = joined.with_columns(reason.alias("excluded"))
     left_out = marked.filter(pl.col("excluded").is_not_null()).unique("event_id", keep="first", maintain_order=True)
     rows = marked.filter(pl.col("excluded").is_null()).sort("day", "event_id", "entrant_id")
     if rows.is_empty():
@@ -71,13 +71,12 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
             "No event has features, a result and a complete market.",
             do="Run `morningline features compute` after importing results and prices.",
         )
-    epoch = 719_163  # The proleptic ordinal of 1970-01-01.
-    sample = _sample(rows, names)
+    sample = sample_of(rows, names)
     return Dataset(
         sample=sample,
         entrants=rows["entrant_id"].to_list(),
         excluded=dict(left_out.select("event_id", "excluded").iter_rows()),
-        excluded_days={event: day + epoch for event, day in left_out.select("event_id", "#day").iter_rows()},
+        excluded_days={event: day.toordinal() for event, day in left_out.select("event_id", "day").iter_rows()},
         fingerprint=fingerprint(sample, rows["entrant_id"].to_list()),
     )
 
@@ -90,7 +89,7 @@ def unplayed_sample(features: pl.DataFrame, names: Sequence[str]) -> Sample:
         names: The features a model sees, in their order.
     """
     unknown = pl.lit(None, pl.Float64)
-    return _sample(features.with_columns(unknown.alias("won"), unknown.alias("odds")), names)
+    return sample_of(features.with_columns(unknown.alias("won"), unknown.alias("odds")), names)
 
 
 def fingerprint(sample: Sample, entrants: Sequence[str]) -> str:
@@ -101,12 +100,21 @@ def fingerprint(sample: Sample, entrants: Sequence[str]) -> str:
     return digest.hexdigest()
 
 
-def _sample(rows: pl.DataFrame, names: Sequence[str]) -> Sample:
+def sample_of(rows: pl.DataFrame, names: Sequence[str]) -> Sample:
+    """Rows as a sample.
+
+    Args:
+        rows: `event_id`, `day`, `won`, `odds` and the features; the rows of one event stand together.
+        names: The features a model sees, in their order; none where only outcomes are scored.
+    """
     events = rows.group_by("event_id", maintain_order=True).agg(pl.len().alias("n"), pl.col("day").first())
     starts = np.zeros(events.height + 1, dtype=np.int64)
     np.cumsum(events["n"].to_numpy(), out=starts[1:])
     return Sample(
-        features=rows.select(pl.col(names).cast(pl.Float64).fill_null(float("nan"))).to_numpy(),
+        # Without features there is no column to say how many rows there are, so the shape is given.
+        features=rows.select(pl.col(names).cast(pl.Float64).fill_null(float("nan")))
+        .to_numpy()
+        .reshape(rows.height, len(names)),
         names=tuple(names),
         starts=starts,
         won=rows["won"].fill_null(float("nan")).to_numpy(),

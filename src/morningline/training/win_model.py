@@ -19,13 +19,13 @@ from morningline.training.baselines import MarketPower, market, uniform
 from morningline.training.boosting import SoftmaxBooster
 from morningline.training.conditional_logit import ConditionalLogit
 from morningline.training.pool import LogPool
+from morningline.training.sample import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from morningline.training.grouped import Floats
-    from morningline.training.sample import Sample
 
 TUNING_SHARE = 0.15
 """Share of the training days, the last ones, that decides the number of trees and the pool's exponents."""
@@ -198,9 +198,7 @@ def _tuning_parts(train: Sample) -> tuple[Sample, Sample]:
 
 def _joined(first: Sample, second: Sample) -> Sample:
     """Prices and winners of both; the features are not needed."""
-    from morningline.training.sample import Sample as Joined
-
-    return Joined(
+    return Sample(
         features=np.zeros((first.rows + second.rows, 0)),
         names=(),
         starts=np.concatenate([first.starts, second.starts[1:] + first.rows]),

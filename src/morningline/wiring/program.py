@@ -13,7 +13,7 @@ from morningline.kit.settings import Settings, load_settings
 from morningline.kit.workspace import Workspace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from morningline.domains.contract import Domain
     from morningline.facts.table import Catalog
@@ -161,8 +161,3 @@ class Program:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def fact_tables(catalogs: Sequence[Catalog] | None = None) -> list[str]:
-    """Names of every fact table, parents before children."""
-    return [table.name for catalog in catalogs or [d.catalog for d in domains()] for table in catalog.tables]
