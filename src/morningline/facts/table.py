@@ -79,6 +79,10 @@ class Table:
         partition_by: A date column; the table is range-partitioned by its years.
         rules: Name to SQL condition; holds in the table (CHECK) and in the frame (`polars.sql_expr`).
         append_only: Rows are refused any update or deletion by the database itself.
+        precedence: Words of the column `basis`, the weakest first: a row of a stronger basis replaces one of a
+            weaker, and is never touched by it. A row without a basis is of the strongest.
+        together: A column that is never missing and one that follows it: a new value of the first brings the
+            second with it, missing or not, such as the placing of a finisher who is disqualified.
         indexes: Further indexes, each a tuple of columns.
         day: Of an event table, the column of its local day.
         off: Of an event table, the column of its instant, null where only the day is known.
@@ -93,6 +97,8 @@ class Table:
     partition_by: str | None = None
     rules: tuple[tuple[str, str], ...] = ()
     append_only: bool = False
+    precedence: tuple[str, ...] = ()
+    together: tuple[tuple[str, str], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
     day: str | None = None
     off: str | None = None

@@ -94,16 +94,39 @@ def import_files(
     converters = {**CONVERTERS, **rules.converters}
     sources = read_sources(mapping, folder, converters, lambda name: progress(f"Reading {name}", 0.05))
     with database.connect() as connection:
-        connection.execute(b"SELECT pg_advisory_xact_lock(%d)" % IMPORT_LOCK)
-        progress("Reading rows as facts", 0.15)
-        assembly = assemble(mapping, sources, rules.catalog, converters, rules.reject, connection)
-        counts = _load(connection, rules.catalog, assembly, progress)
+        assembly, counts = take_in(connection, mapping, sources, rules, progress)
         progress("Checking what was accepted", 0.95)
         findings = rules.findings(_whole(assembly.frames, rules.catalog))
         report = _report(mapping, folder, sources, assembly, counts, findings, time.perf_counter() - started)
         _keep_books(connection, report, mapping, sources, assembly, started_at)
     progress("Done", 1.0)
     return report
+
+
+def take_in(
+    connection: psycopg.Connection[Any],
+    mapping: Mapping,
+    sources: Map[str, Source],
+    rules: ImportRules,
+    progress: Progress,
+) -> tuple[Assembly, dict[str, LoadCount]]:
+    """Make rows of text into facts and load them, inside the caller's transaction.
+
+    Args:
+        connection: An open connection; the caller commits. One transaction at a time takes facts in.
+        mapping: How the rows are read.
+        sources: The rows, by the mapping's name of their file.
+        rules: The domain's tables, notations and checks.
+        progress: Told what is being done and how far it is.
+
+    Returns:
+        What was accepted and turned away, and what loading it did to each table.
+    """
+    connection.execute(b"SELECT pg_advisory_xact_lock(%d)" % IMPORT_LOCK)
+    progress("Reading rows as facts", 0.15)
+    converters = {**CONVERTERS, **rules.converters}
+    assembly = assemble(mapping, sources, rules.catalog, converters, rules.reject, connection)
+    return assembly, _load(connection, rules.catalog, assembly, progress)
 
 
 def _load(
@@ -137,7 +160,7 @@ def _whole(frames: Map[str, pl.DataFrame], catalog: Catalog) -> dict[str, pl.Dat
 def _report(
     mapping: Mapping,
     folder: Path,
-    sources: dict[str, Source],
+    sources: Map[str, Source],
     assembly: Assembly,
     counts: dict[str, LoadCount],
     findings: list[Finding],
@@ -184,7 +207,7 @@ def _keep_books(
     connection: psycopg.Connection[Any],
     report: ImportReport,
     mapping: Mapping,
-    sources: dict[str, Source],
+    sources: Map[str, Source],
     assembly: Assembly,
     started_at: datetime,
 ) -> None:

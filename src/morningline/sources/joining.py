@@ -49,6 +49,21 @@ def read_sources(
             do="Give the folder that holds the files the mapping names.",
         )
     sources = {name: read_kind(name, file, folder, progress) for name, file in mapping.files.items()}
+    complete(mapping, sources, converters)
+    return sources
+
+
+def complete(mapping: Mapping, sources: Map[str, Source], converters: Map[str, Converter]) -> None:
+    """Let rows complete each other as the mapping says, in place: derive, fill, join, leave out.
+
+    Args:
+        mapping: What is derived, filled, joined and left out.
+        sources: Every file of the mapping by its name.
+        converters: Notations by name, for derived columns.
+
+    Raises:
+        InputError: The mapping uses a column that its file does not have.
+    """
     # Derived columns come first everywhere, so that files can be matched on them in any order.
     for name, file in mapping.files.items():
         _derive(sources[name], file, name, converters)
@@ -61,7 +76,6 @@ def read_sources(
     # Rows that become no facts may still be partners, so they are left out last.
     for name, file in mapping.files.items():
         _leave_out(sources[name], file, name)
-    return sources
 
 
 def _leave_out(source: Source, file: File, name: str) -> None:

@@ -30,7 +30,7 @@ def one_per_key(
         distinct = _last_known(ordered, table, catalog, connection)
         assembly.tallies[table.name].merged += frame.height - distinct.height
         return distinct
-    distinct = ordered.unique(values, keep="first", maintain_order=True)
+    distinct = _strongest(ordered.unique(values, keep="first", maintain_order=True), table)
     repeated = pl.struct(key).is_duplicated()
     several = distinct.filter(repeated)
     if several.is_empty():
@@ -49,6 +49,15 @@ def one_per_key(
     kept = pl.concat([distinct.filter(~repeated), pieced.select(distinct.columns)])
     assembly.tallies[table.name].merged += frame.height - kept.height - bad.height
     return kept
+
+
+def _strongest(frame: pl.DataFrame, table: Table) -> pl.DataFrame:
+    """Of the rows of a key, those of the strongest basis: what a weaker one says of it is not needed."""
+    if not table.precedence or "basis" not in frame.columns:
+        return frame
+    last = len(table.precedence) - 1
+    strength = pl.col("basis").replace_strict({w: i for i, w in enumerate(table.precedence)}, default=last)
+    return frame.filter(strength == strength.max().over(table.key))
 
 
 def _turn_contradicting_away(
