@@ -120,7 +120,9 @@ def _merge_statement(table: Table, columns: Sequence[str]) -> str:
     merged = {name: f"COALESCE(EXCLUDED.{name}, t.{name})" for name in values}
     for leader, follower in table.together:
         if leader in merged and follower in merged:
-            merged[follower] = f"EXCLUDED.{follower}"
+            merged[follower] = (
+                f"CASE WHEN EXCLUDED.{leader} IS NULL THEN {merged[follower]} ELSE EXCLUDED.{follower} END"
+            )
     merged |= {clock: _merged_clock(clock, table, values) for clock in CLOCKS if clock in columns}
     if table.precedence:
         merged = {name: _by_precedence(name, value, table.precedence) for name, value in merged.items()}
