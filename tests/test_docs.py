@@ -61,6 +61,8 @@ WORDS = {
     "Sexes": vocabulary.SEXES,
     "Race types": vocabulary.RACE_TYPES,
     "Price kinds": vocabulary.PRICE_KINDS,
+    "Changes": vocabulary.CHANGES,
+    "Bases": vocabulary.BASES,
     "Pools": vocabulary.POOLS,
 }
 READERS = {**CONVERTERS, **NOTATIONS}

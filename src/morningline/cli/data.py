@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from morningline.cli import show
+from morningline.cli.following import Detach, Priority, follow
 from morningline.cli.workspace import AsJson, open_program
 
 if TYPE_CHECKING:
@@ -28,16 +29,22 @@ def import_(
     mapping: Annotated[str, typer.Argument(help="A mapping file, or the name of one that ships.")],
     folder: Annotated[Path, typer.Argument(help="The folder that holds the files.")],
     *,
+    detach: Detach = False,
+    priority: Priority = 0,
     json: AsJson = False,
 ) -> None:
     """Import files of any shape through a mapping. The same files again change nothing."""
-    from morningline.wiring import acts
+    import msgspec
 
-    with open_program() as program, show.progress("Importing") as progress:
-        report = acts.import_folder(program, mapping, folder, progress)
+    from morningline.sources.report import ImportReport
+
+    with open_program() as program:
+        # A worker has a current folder of its own; a mapping that ships goes by its name.
+        named = str(Path(mapping).absolute()) if Path(mapping).suffix or Path(mapping).exists() else mapping
+        asked = {"mapping": named, "folder": str(folder.absolute())}
+        given = follow(program, "import", asked, title="Importing", detach=detach, priority=priority, json=json)
+    report = msgspec.convert(given, ImportReport)
     if json:
-        import msgspec
-
         show.as_json({"complete": report.complete, **msgspec.to_builtins(report)})
     else:
         show_import(report)
@@ -92,12 +99,16 @@ def mappings() -> None:
 
 
 @features.command()
-def compute(domain: Domain = "racing", *, json: AsJson = False) -> None:
+def compute(domain: Domain = "racing", *, detach: Detach = False, priority: Priority = 0, json: AsJson = False) -> None:
     """Compute every feature of every entrant at its cut-off, and keep them as a Delta table."""
-    from morningline.wiring import acts
+    import msgspec
+
+    from morningline.features.computing import ComputeReport
 
     with open_program() as program:
-        report = acts.compute_features(program, domain)
+        asked = {"domain": domain}
+        given = follow(program, "features", asked, title="Computing", detach=detach, priority=priority, json=json)
+    report = msgspec.convert(given, ComputeReport)
     if json:
         show.as_json(report)
         return

@@ -74,10 +74,12 @@ def fingerprint(*, json: AsJson = False) -> None:
 def upgrade(revision: Annotated[str, typer.Argument(help="Up to which revision.")] = "heads") -> None:
     """Bring the tables to this version of the program."""
     from morningline.facts import migrate
+    from morningline.runs.install import install
     from morningline.wiring.program import migration_folders
 
     with open_program() as program:
         migrate.upgrade(program.bare_database, migration_folders(), revision)
+        install(program.bare_database)
         with program.bare_database.connect() as connection:
             show.line(f"The database stands at {', '.join(sorted(migrate.applied(connection)))}.")
 

@@ -1,7 +1,8 @@
 """The door of the command line: its commands, and how an error is shown.
 
 Exit codes: 0 all went well; 1 something is wrong with what was looked at (doctor, replay); 2 what was given cannot
-be used; 3 an import was committed but rows or values were turned away beyond what its mapping accepts.
+be used; 3 an import was committed but rows or values were turned away beyond what its mapping accepts; 130 the run
+that was followed was cancelled.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import sys
 
 import typer
 
-from morningline.cli import data, database, demo, models, predictions, workspace
+from morningline.cli import collect, data, database, demo, models, predictions, runs, simulate, worker, workspace
 from morningline.kit.errors import MorninglineError
 
 app = typer.Typer(
@@ -22,8 +23,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for part in (workspace, demo, data, models, predictions):
+for part in (workspace, demo, data, collect, models, predictions, worker, simulate):
     part.add_to(app)
+app.add_typer(runs.app, name="runs")
 app.add_typer(database.app, name="db")
 
 

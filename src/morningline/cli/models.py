@@ -9,6 +9,7 @@ import typer
 
 from morningline.cli import show
 from morningline.cli.data import Domain
+from morningline.cli.following import Detach, Priority, follow
 from morningline.cli.workspace import AsJson, open_program
 
 VERDICTS = {
@@ -32,28 +33,28 @@ def backtest(
     *,
     domain: Domain = "racing",
     parameters: Annotated[str, typer.Option(help='Model parameters as JSON, such as {"l2": 20}.')] = "{}",
+    detach: Detach = False,
+    priority: Priority = 0,
     json: AsJson = False,
 ) -> None:
     """Train on the past, judge on days nothing has seen, beside the market, and register the model."""
     import msgspec
 
     from morningline.kit.errors import InputError
-    from morningline.wiring import acts
 
     try:
         chosen = msgspec.json.decode(parameters, type=dict[str, Any])
     except (msgspec.DecodeError, msgspec.ValidationError) as error:
         raise InputError(f"The parameters {parameters!r} are not a JSON object: {error}.") from error
-    with open_program() as program, show.progress("Backtesting") as progress:
-        _, summary = acts.backtest(
-            program,
-            domain,
-            train_until=train_until,
-            test_from=test_from,
-            test_to=test_to,
-            parameters=chosen,
-            progress=progress,
-        )
+    asked = {
+        "domain": domain,
+        "train_until": train_until,
+        "test_from": test_from,
+        "test_to": test_to,
+        "parameters": chosen,
+    }
+    with open_program() as program:
+        summary = follow(program, "backtest", asked, title="Backtesting", detach=detach, priority=priority, json=json)
     if json:
         show.as_json(summary)
     else:

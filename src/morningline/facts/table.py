@@ -49,6 +49,11 @@ class Fact(dy.Schema):
     known_at = instant(KNOWN_AT)
 
 
+def number(description: str) -> dy.Int64:
+    """A key the database counts up by itself."""
+    return dy.Int64(primary_key=True, min=1, description=description, metadata={"identity": True})
+
+
 @dataclass(frozen=True)
 class Reference:
     """A foreign key: `columns` here name the key of table `to`.
@@ -84,6 +89,7 @@ class Table:
         together: A column that is never missing and one that follows it: a new value of the first brings the
             second with it, missing or not, such as the placing of a finisher who is disqualified.
         indexes: Further indexes, each a tuple of columns.
+        unique: Further keys: columns, and the SQL condition of the rows among which they are one.
         day: Of an event table, the column of its local day.
         off: Of an event table, the column of its instant, null where only the day is known.
         zone: Of an event table, the column of its IANA time zone.
@@ -100,6 +106,7 @@ class Table:
     precedence: tuple[str, ...] = ()
     together: tuple[tuple[str, str], ...] = ()
     indexes: tuple[tuple[str, ...], ...] = ()
+    unique: tuple[tuple[tuple[str, ...], str], ...] = ()
     day: str | None = None
     off: str | None = None
     zone: str | None = None

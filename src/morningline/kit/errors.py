@@ -7,6 +7,13 @@ MorninglineError
 ├── InputError         a file, mapping or argument a user gave cannot be used as it is
 ├── DataError          the stored facts do not allow what was asked
 ├── NotFoundError      a name or id that nothing bears
+├── FeedError          a feed did not give what was asked of it
+│   ├── FeedUnavailableError  it does not answer, or answers with a fault of its own; may pass
+│   ├── BrokenBodyError       what it sent is no whole document of this feed; may pass
+│   ├── QuotaError            the calls of its day are used up; passes with the day
+│   ├── CredentialsError      username or password are missing or not accepted
+│   ├── PlanError             the account's plan does not include what was asked
+│   └── RefusedError          it does not understand what was asked
 └── IntegrityError     something stored is not what it was when it was locked
 """
 
@@ -64,6 +71,38 @@ class DataError(MorninglineError):
 
 class NotFoundError(MorninglineError):
     """A name or id that nothing bears."""
+
+
+class FeedError(MorninglineError):
+    """A feed did not give what was asked of it."""
+
+
+class FeedUnavailableError(FeedError):
+    """The feed does not answer, or answers with a fault of its own."""
+
+    transient = True
+
+
+class BrokenBodyError(FeedError):
+    """What the feed sent is no whole document of this feed."""
+
+    transient = True
+
+
+class QuotaError(FeedError):
+    """The calls of the feed's day are used up."""
+
+
+class CredentialsError(FeedError):
+    """Username or password are missing or not accepted."""
+
+
+class PlanError(FeedError):
+    """The account's plan does not include what was asked."""
+
+
+class RefusedError(FeedError):
+    """The feed does not understand what was asked."""
 
 
 class IntegrityError(MorninglineError):

@@ -16,6 +16,7 @@ from morningline.kit.errors import SettingsError
 
 FILE_NAME = "morningline.toml"
 PREFIX = "MORNINGLINE_"
+FEEDS = "feeds"
 # The workspace is chosen by MORNINGLINE_HOME before there is a file to read; tests have names of their own.
 HOME_VARIABLE = f"{PREFIX}HOME"
 TEST_PREFIX = f"{PREFIX}TEST_"
@@ -37,9 +38,12 @@ class Settings:
         database_url: Address of a PostgreSQL server of the user's own, or None for the embedded one. May
             carry a password: show it through `mask_url` only.
         feature_store: Folder of the feature tables, or None for the workspace's own.
+        raw_archive: Folder of the raw archive, or None for the workspace's own.
         threads: Number of CPU threads; 0 means all.
         seed: Seed of everything random.
         log_level: Least important message shown.
+        run_retention_days: How long runs that ended are kept; 0 means for ever.
+        feeds: By name of a feed, its table `[feeds.<name>]` as it is written; the feed reads it.
         origins: Where each setting that is not at its default comes from.
 
     Example:
@@ -67,6 +71,15 @@ class Settings:
             unset="features/ in the workspace",
         ),
     )
+    raw_archive: Path | None = field(
+        default=None,
+        metadata=_words(
+            "Folder of the raw archive; a relative one starts at the workspace. Machines may share one.",
+            allowed="a folder, as text",
+            example='"archive"',
+            unset="archive/ in the workspace",
+        ),
+    )
     threads: Count = field(
         default=0,
         metadata=_words(
@@ -88,6 +101,16 @@ class Settings:
         default="warning",
         metadata=_words("Least important message shown.", allowed="debug, info, warning or error", example='"warning"'),
     )
+    run_retention_days: Count = field(
+        default=90,
+        metadata=_words(
+            "Runs that ended so long ago are deleted, with their logs; 0 keeps them all.",
+            allowed="a whole number from 0",
+            example="90",
+            unit="days",
+        ),
+    )
+    feeds: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
 
@@ -118,7 +141,9 @@ def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
     types = get_type_hints(Settings, include_extras=True)
     values: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for name, value in _read(home / FILE_NAME).items():
+    given = _read(home / FILE_NAME)
+    feeds = _feeds(given.pop(FEEDS, {}))
+    for name, value in given.items():
         _refuse_unknown(name, known, f"{name!r} in {FILE_NAME}", list(known))
         values[name] = _convert(known[name], types[name], value, FILE_NAME)
         origins[name] = FILE_NAME
@@ -133,9 +158,10 @@ def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
             origins[name] = variable
     if environ.get(HOME_VARIABLE):
         origins["home"] = HOME_VARIABLE
-    if values.get("feature_store") is not None:
-        values["feature_store"] = home / values["feature_store"].expanduser()
-    return Settings(home=home, origins=origins, **values)
+    for name in ("feature_store", "raw_archive"):
+        if values.get(name) is not None:
+            values[name] = home / values[name].expanduser()
+    return Settings(home=home, feeds=feeds, origins=origins, **values)
 
 
 def describe(settings: Settings) -> list[SettingRow]:
@@ -196,6 +222,16 @@ def _read(path: Path) -> dict[str, Any]:
         return {}
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise SettingsError(f"{path} cannot be read: {error}", allowed="TOML", do="Correct the file.") from error
+
+
+def _feeds(given: object) -> Mapping[str, Mapping[str, object]]:
+    if not isinstance(given, dict) or not all(isinstance(table, dict) for table in given.values()):
+        raise SettingsError(
+            f"{FEEDS!r} in {FILE_NAME} is not a table of feeds.",
+            allowed=f"[{FEEDS}.<name>] with the settings of that feed",
+            do="Begin a table for each feed, after all other settings.",
+        )
+    return given
 
 
 def _refuse_unknown(name: str, known: Mapping[str, object], given: str, allowed: list[str]) -> None:

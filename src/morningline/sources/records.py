@@ -1,8 +1,8 @@
-"""The books of collection: what was imported, and what was turned away with its payload."""
+"""The books of collection: what was imported, what was turned away, what was fetched, and each feed's limits."""
 
 import dataframely as dy
 
-from morningline.facts.table import Catalog, Table, instant, text, word
+from morningline.facts.table import Catalog, Table, day, instant, number, text, word
 
 
 class Imports(dy.Schema):
@@ -29,6 +29,69 @@ class Quarantine(dy.Schema):
     payload = text("The source row, as JSON.", sql_type="jsonb")
 
 
+class Payloads(dy.Schema):
+    """One body as a feed sent it; the bytes are in the raw archive under their hash."""
+
+    id = number("Its number, in the order of fetching.")
+    feed = text("The feed.")
+    endpoint = text("What was asked, in the ledger's word.")
+    request = text("Hash of what was asked: endpoint, path, parameters, day and generation.")
+    url = text("Address of the feed, without credentials.", longest=1_000)
+    path = text("Path that was asked for.", longest=1_000)
+    params = text("Names and values of the query, in order, as JSON.", sql_type="jsonb")
+    day = day("The feed's local day it is about, null where it is about none.", null=True)
+    generation = dy.Int32(min=1, description="1 for the first complete fetch of the day, more for each later one.")
+    status = dy.Int16(min=100, max=999, description="HTTP status.")
+    usable = dy.Bool(description="Whether the body answers what was asked.")
+    fetched_at = instant("When its last byte had come (UTC).")
+    sha256 = text("SHA-256 of the body: its name in the raw archive.")
+    size = dy.Int64(min=0, description="Length of the body in bytes.")
+    run_id = text("The run that asked, null where none did.", null=True)
+
+
+class FeedCalls(dy.Schema):
+    """One attempt of a call to a feed."""
+
+    id = number("Its number.")
+    feed = text("The feed.")
+    account = text("Name of the account, as in the settings.")
+    endpoint = text("What was asked, in the ledger's word.")
+    limit_class = text("Its limit class.")
+    at = instant("When it was made (UTC).")
+    attempt = dy.Int16(min=1, description="1 for the first attempt of the call.")
+    status = dy.Int16(min=100, max=999, nullable=True, description="HTTP status, null where none came.")
+    error = text("Why it gave no usable body, in a word; null where it did.", null=True)
+    ms = dy.Float64(min=0, nullable=True, description="How long it took in milliseconds, null while it is made.")
+    bytes = dy.Int64(min=0, description="Length of the body that came.")
+    quota_left = dy.Int64(nullable=True, description="Calls left of the day's quota, null without a quota.")
+    run_id = text("The run that asked, null where none did.", null=True)
+
+
+class FeedLimits(dy.Schema):
+    """The schedule of an account's calls of one limit class, shared by every worker."""
+
+    feed = text("The feed.", key=True)
+    account = text("Name of the account, as in the settings.", key=True)
+    limit_class = text("The limit class.", key=True)
+    next_at = instant("The next instant at which a call may be made (UTC).")
+    pace = dy.Float64(min_exclusive=0, max=1, description="Share of the limit in use, as of `paced_at`.")
+    paced_at = instant("When the feed last said that it was too much (UTC); the pace creeps back from there.")
+
+
+class FeedBreakers(dy.Schema):
+    """The circuit breaker of a feed, shared by every worker."""
+
+    feed = text("The feed.", key=True)
+    state = word(
+        "`closed`: calls are made; `open`: none; `half_open`: one.", ("closed", "open", "half_open"), null=False
+    )
+    failures = dy.Int32(min=0, description="Failures in a row.")
+    pause_seconds = dy.Float64(min=0, description="How long it is, or was last, open at a time.")
+    since = instant("When it opened (UTC), null while closed.", null=True)
+    next_at = instant("When the next call may try (UTC), null while closed.", null=True)
+    reason = text("What the last failure was.", null=True, longest=1_000)
+
+
 RECORDS = Catalog(
     (
         Table(name="imports", schema=Imports, grain="an import of files", stage="record"),
@@ -39,6 +102,24 @@ RECORDS = Catalog(
             stage="record",
             indexes=(("import_id",),),
         ),
+        Table(
+            name="payloads",
+            schema=Payloads,
+            grain="a body as a feed sent it",
+            stage="record",
+            indexes=(("feed", "endpoint", "day"),),
+            # A request is answered once; what else came for it is kept beside.
+            unique=((("feed", "request"), "usable"),),
+        ),
+        Table(
+            name="feed_calls",
+            schema=FeedCalls,
+            grain="an attempt of a call to a feed",
+            stage="record",
+            indexes=(("feed", "account", "at"),),
+        ),
+        Table(name="feed_limits", schema=FeedLimits, grain="a limit class of an account", stage="record"),
+        Table(name="feed_breakers", schema=FeedBreakers, grain="the circuit breaker of a feed", stage="record"),
     )
 )
 """The tables of this package."""

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from morningline.facts.table import Catalog
     from morningline.features.store import FeatureStore
     from morningline.kit.database import Database
+    from morningline.sources.archive import Archive
+    from morningline.sources.feed import Feed
+    from morningline.sources.feed_settings import FeedSettings
 
 DOMAINS = "morningline.domains"
 """Entry-point group of the domains."""
@@ -43,13 +46,35 @@ def domains() -> list[Domain]:
     return [domain_named(name) for name in sorted(plugin_names(DOMAINS))]
 
 
+def feed_named(name: str) -> Feed:
+    """The feed of that name.
+
+    Raises:
+        NotFoundError: No installed package brings it.
+    """
+    from morningline.kit.plugins import load_plugin
+    from morningline.sources.feed import FEEDS
+
+    feed: Feed = load_plugin(FEEDS, name)  # type: ignore[assignment]
+    return feed
+
+
+def feeds() -> list[Feed]:
+    """Every installed feed, by name."""
+    from morningline.kit.plugins import plugin_names
+    from morningline.sources.feed import FEEDS
+
+    return [feed_named(name) for name in sorted(plugin_names(FEEDS))]
+
+
 def record_catalogs() -> list[Catalog]:
     """The program's own books, in the order their tables are made."""
+    from morningline.collection.records import RECORDS as COLLECTION
     from morningline.predictions.records import RECORDS as PREDICTIONS
     from morningline.sources.records import RECORDS as SOURCES
     from morningline.training.records import RECORDS as TRAINING
 
-    return [SOURCES, TRAINING, PREDICTIONS]
+    return [SOURCES, COLLECTION, TRAINING, PREDICTIONS]
 
 
 def migration_folders() -> list[Path]:
@@ -115,10 +140,11 @@ class Program:
         """
         database = self.bare_database
         from morningline.facts import migrate
+        from morningline.runs.install import install, installed
 
         folders = migration_folders()
         with database.connect() as connection:
-            applied = migrate.applied(connection)
+            applied, has_runs = migrate.applied(connection), installed(connection)
         if not applied:
             migrate.upgrade(database, folders)
         elif applied != migrate.heads(folders):
@@ -127,6 +153,8 @@ class Program:
                 f"{', '.join(sorted(migrate.heads(folders)))}.",
                 do="Run `morningline db upgrade`, or use the program that wrote it.",
             )
+        if not has_runs:
+            install(database)
         return database
 
     @cached_property
@@ -143,6 +171,23 @@ class Program:
         from morningline.features.store import FeatureStore
 
         return FeatureStore(self.settings.feature_store or self.workspace.features, domain.feature_set)
+
+    @property
+    def archive(self) -> Archive:
+        """The raw archive: the bodies of feeds as they came."""
+        from morningline.sources.archive import Archive
+
+        return Archive(self.settings.raw_archive or self.workspace.archive)
+
+    def feed_settings(self, feed: Feed) -> FeedSettings:
+        """What is in force for a feed.
+
+        Raises:
+            SettingsError: Its table in the settings file is not right.
+        """
+        from morningline.sources.feed_table import read_feed_settings
+
+        return read_feed_settings(feed, self.settings.feeds.get(feed.name, {}), self.workspace.root)
 
     @property
     def threads(self) -> int:

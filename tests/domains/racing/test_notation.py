@@ -164,6 +164,15 @@ EXAMPLES = {
         "XX": None,
         "": None,
     },
+    "country": {
+        "GB": "GB",
+        "ire": "IRE",
+        "Fr": "FR",
+        "G": None,
+        "Eire": None,
+        "(GB)": None,
+        "": None,
+    },
 }
 
 

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 # Horses that came under no starter's orders have no form to show.
 DID_NOT_RUN = ("NR", "VOID", "TNP")
 
+# What takes a declared runner out of the field.
+WITHDRAWALS = ("non_runner", "abandoned")
+_WITHDRAWN = f"change IN {WITHDRAWALS}"
+
 # Prices at the off, the most liquid first: a race is measured against one market, never a mixture.
 CLOSING_PRICES = ("final_tote", "exchange_sp", "sp")
 _AT_THE_OFF = f"price_kind IN {CLOSING_PRICES}"
@@ -47,10 +51,17 @@ def racing_events(connection: psycopg.Connection[Any], *, as_of: datetime, day: 
     runners = read(connection, CATALOG["ra_runners"], as_of=as_of)
     results = read(connection, CATALOG["ra_results"], as_of=as_of)
     odds = read(connection, CATALOG["ra_odds"], as_of=as_of, where=_AT_THE_OFF)
-    return events_of(races, runners, results, odds)
+    withdrawn = read(connection, CATALOG["ra_changes"], as_of=as_of, where=_WITHDRAWN)
+    return events_of(races, runners, results, odds, withdrawn)
 
 
-def events_of(races: pl.DataFrame, runners: pl.DataFrame, results: pl.DataFrame, odds: pl.DataFrame) -> Events:
+def events_of(
+    races: pl.DataFrame,
+    runners: pl.DataFrame,
+    results: pl.DataFrame,
+    odds: pl.DataFrame,
+    withdrawn: pl.DataFrame | None = None,
+) -> Events:
     """Entrants and outcomes from the facts of races.
 
     Args:
@@ -58,11 +69,21 @@ def events_of(races: pl.DataFrame, runners: pl.DataFrame, results: pl.DataFrame,
         runners: Rows of `ra_runners`.
         results: Rows of `ra_results`.
         odds: Rows of `ra_odds`, prices at the off only.
+        withdrawn: Rows of `ra_changes`, withdrawals only. Who was known at the cut-off to have been withdrawn is no
+            entrant; who was withdrawn later was one.
     """
     cards = _cards(races, runners)
     late = cards.select("race_id", "horse_id", "#card_known_at")
     outcomes = _outcomes(results.join(late, on=["race_id", "horse_id"], how="inner"), odds)
-    return Events(_entrants(cards), outcomes)
+    return Events(_entrants(cards if withdrawn is None else _without(cards, withdrawn)), outcomes)
+
+
+def _without(cards: pl.DataFrame, withdrawn: pl.DataFrame) -> pl.DataFrame:
+    """Runners but those that were known to be withdrawn when the field was judged."""
+    runner = ["race_id", "horse_id"]
+    first = withdrawn.group_by(runner).agg(pl.col("known_at").min().alias("#withdrawn_at"))
+    gone = cards.join(first, on=runner).filter(pl.col("#withdrawn_at") <= pl.col("cutoff"))
+    return cards.join(gone, on=runner, how="anti", maintain_order="left")
 
 
 def closing_odds(connection: psycopg.Connection[Any], *, as_of: datetime) -> pl.DataFrame:

@@ -1,4 +1,4 @@
-"""Read racing's own notations: distances, beaten lengths, odds, placings and outcomes.
+"""Read racing's own notations: distances, beaten lengths, odds, placings, outcomes and countries.
 
 Like every converter, these give null where the text is not of the notation, and never guess.
 """
@@ -124,6 +124,10 @@ def _outcome(text: pl.Expr) -> pl.Expr:
     return pl.coalesce(code, pl.when(_placing(text).is_not_null()).then(pl.lit("FIN")))
 
 
+def _country(text: pl.Expr) -> pl.Expr:
+    return pl.when(text.str.contains(r"^[A-Za-z]{2,3}$")).then(text.str.to_uppercase())
+
+
 _ALL = (
     Converter(
         name="distance",
@@ -181,6 +185,12 @@ _ALL = (
         quantity="text",
         function=_outcome,
         expects="a placing or one of " + ", ".join(words(OUTCOMES)),
+    ),
+    Converter(
+        name="country",
+        quantity="text",
+        function=_country,
+        expects='a code of two or three letters such as "GB", "ire" or "FR"; capitals come out',
     ),
 )
 

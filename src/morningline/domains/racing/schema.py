@@ -1,4 +1,4 @@
-"""The racing tables: masters, races, runners before the race, results after it, prices and dividends.
+"""The racing tables: masters, races, runners and changes before the race, results after it, prices and dividends.
 
 What is known before the off and what is known after it live in different tables, so a feature that reads the
 cards cannot reach the result of the same race.
@@ -7,6 +7,8 @@ cards cannot reach the result of the same race.
 import dataframely as dy
 
 from morningline.domains.racing.vocabulary import (
+    BASES,
+    CHANGES,
     GOINGS,
     OUTCOMES,
     POOLS,
@@ -20,6 +22,11 @@ from morningline.facts.table import Catalog, Fact, Reference, Table, day, instan
 
 # The largest field ever declared on a card seen was 66 (entries for a handicap); 40 is the most that ever ran.
 MOST_RUNNERS = 100
+
+_BASIS = "Who says so: the card, or the result where no card was collected; null is the card."
+_EXTRA = "What else the source says and this program does not know, as JSON."
+# Room for a few hundred keys that a feed may add one day.
+_LONGEST_EXTRA = 20_000
 
 
 class Master(Fact):
@@ -74,15 +81,19 @@ class Races(Fact):
     name = text("Name of the race.", null=True, longest=400)
     type = word("Flat or over jumps.", words(RACE_TYPES))
     race_class = text("Class as the authority names it (1 is best).", null=True, longest=40)
+    pattern = text("Group, grade or Listed, as written.", null=True, longest=40)
     rating_band = text("Ratings admitted, as written.", null=True, longest=40)
     rating_low = dy.Int16(nullable=True, min=0, max=200, description="Lowest rating admitted.")
     rating_high = dy.Int16(nullable=True, min=0, max=200, description="Highest rating admitted.")
     age_band = text("Ages admitted, as written.", null=True, longest=40)
+    sex_restriction = text("Sexes admitted, as written.", null=True, longest=40)
     distance_m = dy.Float64(nullable=True, min=200, max=12_000, description="Distance in metres.")
     surface = word("What is run on.", words(SURFACES))
     rail = text("Position of the running rail.", null=True, longest=80)
     going = word("Going as declared before the race.", words(GOINGS))
     prize = dy.Float64(nullable=True, min=0, description="Prize to the winner, in the course's currency.")
+    basis = word(_BASIS, words(BASES))
+    extra = text(_EXTRA, null=True, longest=_LONGEST_EXTRA)
 
 
 class Runners(Fact):
@@ -104,6 +115,18 @@ class Runners(Fact):
     )
     rating = dy.Int16(nullable=True, min=0, max=200, description="Official rating before the race.")
     headgear = text("Headgear and equipment, as coded by the source.", null=True, longest=40)
+    basis = word(_BASIS, words(BASES))
+    extra = text(_EXTRA, null=True, longest=_LONGEST_EXTRA)
+
+
+class Changes(Fact):
+    """What changed of a runner after it was declared, and when that became known. Nothing later overwrites it."""
+
+    race_id = text("The race.", key=True)
+    horse_id = text("The horse.", key=True)
+    date = day("Local day of the race.", key=True)
+    change = word("What changed.", words(CHANGES), key=True, null=False)
+    value = text("What it is since: the id of the jockey; `yes` where there is nothing more to say.", key=True)
 
 
 class Results(Fact):
@@ -121,6 +144,12 @@ class Results(Fact):
     running_positions = dy.List(dy.Int16(), nullable=True, description="Position at each call, first to last.")
     performance_rating = dy.Float64(nullable=True, min=-100, max=300, description="Rating given to this run after it.")
     speed_rating = dy.Float64(nullable=True, min=-100, max=300, description="Speed figure given to this run after it.")
+    rating = dy.Int16(nullable=True, min=0, max=200, description="Official rating as the result states it.")
+    weight_lbs = dy.Float64(nullable=True, min=60, max=220, description="Weight carried, in pounds.")
+    jockey_id = text("Who rode.", null=True)
+    prize = dy.Float64(nullable=True, min=0, description="Prize won, in the course's currency.")
+    comment = text("How it ran, in the source's words.", null=True, longest=4_000)
+    extra = text(_EXTRA, null=True, longest=_LONGEST_EXTRA)
 
 
 class RaceResults(Fact):
@@ -130,6 +159,9 @@ class RaceResults(Fact):
     date = day("Local day of the race.")
     official_going = word("Going as returned after racing.", words(GOINGS))
     winning_seconds = dy.Float64(nullable=True, min=10, max=2_000, description="Winning time in seconds.")
+    non_runners = text("Who did not run and why, in the source's words.", null=True, longest=4_000)
+    comment = text("What the stewards or the source remarked.", null=True, longest=4_000)
+    extra = text(_EXTRA, null=True, longest=_LONGEST_EXTRA)
 
 
 class Odds(Fact):
@@ -158,11 +190,13 @@ def _master(name: str, schema: type[dy.Schema], noun: str, *references: Referenc
     return Table(name=f"ra_mst_{name}", schema=schema, grain=noun, stage="master", references=references)
 
 
-def _to(column: str, master: str) -> Reference:
-    return Reference((column,), f"ra_mst_{master}")
+def _to(column: str, master: str, *, in_database: bool = True) -> Reference:
+    return Reference((column,), f"ra_mst_{master}", in_database)
 
 
 RACE = Reference(("race_id",), "ra_races")
+# Whose runner is looked up has its race.
+RUNNERS_RACE = Reference(("race_id",), "ra_races", in_database=False)
 RUNNER = Reference(("race_id", "horse_id", "date"), "ra_runners", in_database=False)
 
 CATALOG = Catalog(
@@ -192,6 +226,7 @@ CATALOG = Catalog(
             stage="event",
             references=(_to("course_id", "courses"),),
             indexes=(("date",),),
+            precedence=words(BASES),
             day="date",
             off="off_at",
             zone="time_zone",
@@ -203,21 +238,34 @@ CATALOG = Catalog(
             stage="pre",
             references=(
                 RACE,
-                _to("horse_id", "horses"),
-                _to("jockey_id", "jockeys"),
-                _to("trainer_id", "trainers"),
-                _to("owner_id", "owners"),
+                # The loader looks every one of these up, many at a time; PostgreSQL would again, one by one, and take
+                # four fifths of the time that runners take.
+                _to("horse_id", "horses", in_database=False),
+                _to("jockey_id", "jockeys", in_database=False),
+                _to("trainer_id", "trainers", in_database=False),
+                _to("owner_id", "owners", in_database=False),
             ),
             partition_by="date",
+            precedence=words(BASES),
             indexes=(("horse_id",),),
+        ),
+        Table(
+            name="ra_changes",
+            schema=Changes,
+            grain="a change of a runner after it was declared",
+            stage="pre",
+            append_only=True,
+            references=(RUNNERS_RACE, RUNNER),
+            partition_by="date",
         ),
         Table(
             name="ra_results",
             schema=Results,
             grain="what came of a runner",
             stage="post",
-            references=(RACE, RUNNER),
+            references=(RUNNERS_RACE, RUNNER, _to("jockey_id", "jockeys", in_database=False)),
             partition_by="date",
+            together=(("outcome", "position"),),
             rules=(("finisher_has_position", "(outcome = 'FIN') = (position IS NOT NULL)"),),
         ),
         Table(
@@ -233,7 +281,7 @@ CATALOG = Catalog(
             grain="a price at an instant",
             stage="price",
             append_only=True,
-            references=(RACE, RUNNER, _to("bookmaker_id", "bookmakers")),
+            references=(RUNNERS_RACE, RUNNER, _to("bookmaker_id", "bookmakers", in_database=False)),
             partition_by="date",
         ),
         Table(

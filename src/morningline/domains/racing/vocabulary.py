@@ -1,4 +1,4 @@
-"""The closed lists of racing words: outcomes, goings, surfaces, sexes, race types, price kinds and pools.
+"""The closed lists of racing words: outcomes, goings, surfaces, sexes, race types, prices, changes and pools.
 
 Every list is a tuple of terms, each a word that is stored and a line that explains it: `words(OUTCOMES)`
 checks a column, `dict(OUTCOMES)` looks a word up, and the documentation prints the same lines.
@@ -175,7 +175,20 @@ PRICE_KINDS = (
     Term("sp", "the industry starting price"),
     Term("exchange_sp", "a betting exchange's starting price"),
     Term("exchange", "a betting exchange's price at a moment before the off"),
+    Term("tote", "a pool's odds at a moment before the off"),
     Term("morning_line", "a handicapper's estimate published before betting opens"),
+)
+
+CHANGES = (
+    Term("non_runner", "it will not run"),
+    Term("abandoned", "its race will not be run"),
+    Term("jockey", "somebody is declared to ride it"),
+)
+
+# The weakest first: what a card says is never overwritten by what a result says of the same race.
+BASES = (
+    Term("result", "what a result repeats of the card, where no card was collected"),
+    Term("card", "the card"),
 )
 
 POOLS = (

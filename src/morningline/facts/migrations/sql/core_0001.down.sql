@@ -1,6 +1,12 @@
 DROP TABLE scores;
 DROP TABLE predictions;
 DROP TABLE models;
+DROP TABLE collection_errors;
+DROP TABLE coverage;
+DROP TABLE feed_breakers;
+DROP TABLE feed_limits;
+DROP TABLE feed_calls;
+DROP TABLE payloads;
 DROP TABLE quarantine;
 DROP TABLE imports;
 DROP FUNCTION refuse_change();

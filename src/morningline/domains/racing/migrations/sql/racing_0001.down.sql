@@ -2,6 +2,7 @@ DROP TABLE ra_dividends;
 DROP TABLE ra_odds;
 DROP TABLE ra_race_results;
 DROP TABLE ra_results;
+DROP TABLE ra_changes;
 DROP TABLE ra_runners;
 DROP TABLE ra_races;
 DROP TABLE ra_mst_owners;

@@ -177,15 +177,19 @@ CREATE TABLE ra_races (
     name text,
     type text,
     race_class text,
+    pattern text,
     rating_band text,
     rating_low smallint,
     rating_high smallint,
     age_band text,
+    sex_restriction text,
     distance_m double precision,
     surface text,
     rail text,
     going text,
     prize double precision,
+    basis text,
+    extra text,
     event_at timestamptz NOT NULL,
     known_at timestamptz NOT NULL,
     CONSTRAINT ra_races_pkey PRIMARY KEY (id),
@@ -197,15 +201,19 @@ CREATE TABLE ra_races (
     CONSTRAINT ra_races_name_check CHECK (length(name) <= 400),
     CONSTRAINT ra_races_type_check CHECK (type IN ('flat', 'hurdle', 'chase', 'nh_flat')),
     CONSTRAINT ra_races_race_class_check CHECK (length(race_class) <= 40),
+    CONSTRAINT ra_races_pattern_check CHECK (length(pattern) <= 40),
     CONSTRAINT ra_races_rating_band_check CHECK (length(rating_band) <= 40),
     CONSTRAINT ra_races_rating_low_check CHECK (rating_low >= 0 AND rating_low <= 200),
     CONSTRAINT ra_races_rating_high_check CHECK (rating_high >= 0 AND rating_high <= 200),
     CONSTRAINT ra_races_age_band_check CHECK (length(age_band) <= 40),
+    CONSTRAINT ra_races_sex_restriction_check CHECK (length(sex_restriction) <= 40),
     CONSTRAINT ra_races_distance_m_check CHECK (distance_m >= 200 AND distance_m <= 12000),
     CONSTRAINT ra_races_surface_check CHECK (surface IN ('turf', 'all_weather', 'dirt')),
     CONSTRAINT ra_races_rail_check CHECK (length(rail) <= 80),
     CONSTRAINT ra_races_going_check CHECK (going IN ('hard', 'firm', 'good_to_firm', 'good', 'good_to_yielding', 'good_to_soft', 'yielding', 'yielding_to_soft', 'soft', 'very_soft', 'soft_to_heavy', 'heavy', 'holding', 'fast', 'wet_fast', 'standard_to_fast', 'standard', 'standard_to_slow', 'slow', 'wet_slow', 'muddy', 'sloppy')),
     CONSTRAINT ra_races_prize_check CHECK (prize >= 0),
+    CONSTRAINT ra_races_basis_check CHECK (basis IN ('result', 'card')),
+    CONSTRAINT ra_races_extra_check CHECK (length(extra) <= 20000),
     CONSTRAINT ra_races_course_id_fkey FOREIGN KEY (course_id) REFERENCES ra_mst_courses
 );
 CREATE INDEX ra_races_clocks_idx ON ra_races USING brin (event_at, known_at);
@@ -221,15 +229,19 @@ COMMENT ON COLUMN ra_races.season_index IS 'Serial number in the season; gaps sh
 COMMENT ON COLUMN ra_races.name IS 'Name of the race.';
 COMMENT ON COLUMN ra_races.type IS 'Flat or over jumps.';
 COMMENT ON COLUMN ra_races.race_class IS 'Class as the authority names it (1 is best).';
+COMMENT ON COLUMN ra_races.pattern IS 'Group, grade or Listed, as written.';
 COMMENT ON COLUMN ra_races.rating_band IS 'Ratings admitted, as written.';
 COMMENT ON COLUMN ra_races.rating_low IS 'Lowest rating admitted.';
 COMMENT ON COLUMN ra_races.rating_high IS 'Highest rating admitted.';
 COMMENT ON COLUMN ra_races.age_band IS 'Ages admitted, as written.';
+COMMENT ON COLUMN ra_races.sex_restriction IS 'Sexes admitted, as written.';
 COMMENT ON COLUMN ra_races.distance_m IS 'Distance in metres.';
 COMMENT ON COLUMN ra_races.surface IS 'What is run on.';
 COMMENT ON COLUMN ra_races.rail IS 'Position of the running rail.';
 COMMENT ON COLUMN ra_races.going IS 'Going as declared before the race.';
 COMMENT ON COLUMN ra_races.prize IS 'Prize to the winner, in the course''s currency.';
+COMMENT ON COLUMN ra_races.basis IS 'Who says so: the card, or the result where no card was collected; null is the card.';
+COMMENT ON COLUMN ra_races.extra IS 'What else the source says and this program does not know, as JSON.';
 COMMENT ON COLUMN ra_races.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
 COMMENT ON COLUMN ra_races.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
 CREATE TABLE ra_runners (
@@ -247,6 +259,8 @@ CREATE TABLE ra_runners (
     body_weight_lbs double precision,
     rating smallint,
     headgear text,
+    basis text,
+    extra text,
     event_at timestamptz NOT NULL,
     known_at timestamptz NOT NULL,
     CONSTRAINT ra_runners_pkey PRIMARY KEY (race_id, horse_id, date),
@@ -263,11 +277,9 @@ CREATE TABLE ra_runners (
     CONSTRAINT ra_runners_body_weight_lbs_check CHECK (body_weight_lbs >= 400 AND body_weight_lbs <= 1800),
     CONSTRAINT ra_runners_rating_check CHECK (rating >= 0 AND rating <= 200),
     CONSTRAINT ra_runners_headgear_check CHECK (length(headgear) <= 40),
-    CONSTRAINT ra_runners_race_id_fkey FOREIGN KEY (race_id) REFERENCES ra_races,
-    CONSTRAINT ra_runners_horse_id_fkey FOREIGN KEY (horse_id) REFERENCES ra_mst_horses,
-    CONSTRAINT ra_runners_jockey_id_fkey FOREIGN KEY (jockey_id) REFERENCES ra_mst_jockeys,
-    CONSTRAINT ra_runners_trainer_id_fkey FOREIGN KEY (trainer_id) REFERENCES ra_mst_trainers,
-    CONSTRAINT ra_runners_owner_id_fkey FOREIGN KEY (owner_id) REFERENCES ra_mst_owners
+    CONSTRAINT ra_runners_basis_check CHECK (basis IN ('result', 'card')),
+    CONSTRAINT ra_runners_extra_check CHECK (length(extra) <= 20000),
+    CONSTRAINT ra_runners_race_id_fkey FOREIGN KEY (race_id) REFERENCES ra_races
 ) PARTITION BY RANGE (date);
 CREATE INDEX ra_runners_clocks_idx ON ra_runners USING brin (event_at, known_at);
 CREATE INDEX ra_runners_horse_id_idx ON ra_runners (horse_id);
@@ -286,8 +298,35 @@ COMMENT ON COLUMN ra_runners.claim_lbs IS 'Jockey''s allowance, in pounds.';
 COMMENT ON COLUMN ra_runners.body_weight_lbs IS 'Declared weight of the horse, in pounds.';
 COMMENT ON COLUMN ra_runners.rating IS 'Official rating before the race.';
 COMMENT ON COLUMN ra_runners.headgear IS 'Headgear and equipment, as coded by the source.';
+COMMENT ON COLUMN ra_runners.basis IS 'Who says so: the card, or the result where no card was collected; null is the card.';
+COMMENT ON COLUMN ra_runners.extra IS 'What else the source says and this program does not know, as JSON.';
 COMMENT ON COLUMN ra_runners.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
 COMMENT ON COLUMN ra_runners.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_changes (
+    race_id text NOT NULL,
+    horse_id text NOT NULL,
+    date date NOT NULL,
+    change text NOT NULL,
+    value text NOT NULL,
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_changes_pkey PRIMARY KEY (race_id, horse_id, date, change, value),
+    CONSTRAINT ra_changes_race_id_check CHECK (length(race_id) <= 200),
+    CONSTRAINT ra_changes_horse_id_check CHECK (length(horse_id) <= 200),
+    CONSTRAINT ra_changes_change_check CHECK (change IN ('non_runner', 'abandoned', 'jockey')),
+    CONSTRAINT ra_changes_value_check CHECK (length(value) <= 200)
+) PARTITION BY RANGE (date);
+CREATE INDEX ra_changes_clocks_idx ON ra_changes USING brin (event_at, known_at);
+CREATE TRIGGER ra_changes_append_only BEFORE UPDATE OR DELETE ON ra_changes
+    FOR EACH ROW EXECUTE FUNCTION refuse_change();
+COMMENT ON TABLE ra_changes IS 'One row is a change of a runner after it was declared.';
+COMMENT ON COLUMN ra_changes.race_id IS 'The race.';
+COMMENT ON COLUMN ra_changes.horse_id IS 'The horse.';
+COMMENT ON COLUMN ra_changes.date IS 'Local day of the race.';
+COMMENT ON COLUMN ra_changes.change IS 'What changed.';
+COMMENT ON COLUMN ra_changes.value IS 'What it is since: the id of the jockey; `yes` where there is nothing more to say.';
+COMMENT ON COLUMN ra_changes.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_changes.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
 CREATE TABLE ra_results (
     race_id text NOT NULL,
     horse_id text NOT NULL,
@@ -299,6 +338,12 @@ CREATE TABLE ra_results (
     running_positions smallint[],
     performance_rating double precision,
     speed_rating double precision,
+    rating smallint,
+    weight_lbs double precision,
+    jockey_id text,
+    prize double precision,
+    comment text,
+    extra text,
     event_at timestamptz NOT NULL,
     known_at timestamptz NOT NULL,
     CONSTRAINT ra_results_pkey PRIMARY KEY (race_id, horse_id, date),
@@ -310,8 +355,13 @@ CREATE TABLE ra_results (
     CONSTRAINT ra_results_finish_seconds_check CHECK (finish_seconds >= 10 AND finish_seconds <= 2000),
     CONSTRAINT ra_results_performance_rating_check CHECK (performance_rating >= -100 AND performance_rating <= 300),
     CONSTRAINT ra_results_speed_rating_check CHECK (speed_rating >= -100 AND speed_rating <= 300),
-    CONSTRAINT ra_results_finisher_has_position CHECK ((outcome = 'FIN') = (position IS NOT NULL)),
-    CONSTRAINT ra_results_race_id_fkey FOREIGN KEY (race_id) REFERENCES ra_races
+    CONSTRAINT ra_results_rating_check CHECK (rating >= 0 AND rating <= 200),
+    CONSTRAINT ra_results_weight_lbs_check CHECK (weight_lbs >= 60 AND weight_lbs <= 220),
+    CONSTRAINT ra_results_jockey_id_check CHECK (length(jockey_id) <= 200),
+    CONSTRAINT ra_results_prize_check CHECK (prize >= 0),
+    CONSTRAINT ra_results_comment_check CHECK (length(comment) <= 4000),
+    CONSTRAINT ra_results_extra_check CHECK (length(extra) <= 20000),
+    CONSTRAINT ra_results_finisher_has_position CHECK ((outcome = 'FIN') = (position IS NOT NULL))
 ) PARTITION BY RANGE (date);
 CREATE INDEX ra_results_clocks_idx ON ra_results USING brin (event_at, known_at);
 COMMENT ON TABLE ra_results IS 'One row is what came of a runner.';
@@ -325,6 +375,12 @@ COMMENT ON COLUMN ra_results.finish_seconds IS 'Finishing time in seconds.';
 COMMENT ON COLUMN ra_results.running_positions IS 'Position at each call, first to last.';
 COMMENT ON COLUMN ra_results.performance_rating IS 'Rating given to this run after it.';
 COMMENT ON COLUMN ra_results.speed_rating IS 'Speed figure given to this run after it.';
+COMMENT ON COLUMN ra_results.rating IS 'Official rating as the result states it.';
+COMMENT ON COLUMN ra_results.weight_lbs IS 'Weight carried, in pounds.';
+COMMENT ON COLUMN ra_results.jockey_id IS 'Who rode.';
+COMMENT ON COLUMN ra_results.prize IS 'Prize won, in the course''s currency.';
+COMMENT ON COLUMN ra_results.comment IS 'How it ran, in the source''s words.';
+COMMENT ON COLUMN ra_results.extra IS 'What else the source says and this program does not know, as JSON.';
 COMMENT ON COLUMN ra_results.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
 COMMENT ON COLUMN ra_results.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
 CREATE TABLE ra_race_results (
@@ -332,12 +388,18 @@ CREATE TABLE ra_race_results (
     date date NOT NULL,
     official_going text,
     winning_seconds double precision,
+    non_runners text,
+    comment text,
+    extra text,
     event_at timestamptz NOT NULL,
     known_at timestamptz NOT NULL,
     CONSTRAINT ra_race_results_pkey PRIMARY KEY (race_id),
     CONSTRAINT ra_race_results_race_id_check CHECK (length(race_id) <= 200),
     CONSTRAINT ra_race_results_official_going_check CHECK (official_going IN ('hard', 'firm', 'good_to_firm', 'good', 'good_to_yielding', 'good_to_soft', 'yielding', 'yielding_to_soft', 'soft', 'very_soft', 'soft_to_heavy', 'heavy', 'holding', 'fast', 'wet_fast', 'standard_to_fast', 'standard', 'standard_to_slow', 'slow', 'wet_slow', 'muddy', 'sloppy')),
     CONSTRAINT ra_race_results_winning_seconds_check CHECK (winning_seconds >= 10 AND winning_seconds <= 2000),
+    CONSTRAINT ra_race_results_non_runners_check CHECK (length(non_runners) <= 4000),
+    CONSTRAINT ra_race_results_comment_check CHECK (length(comment) <= 4000),
+    CONSTRAINT ra_race_results_extra_check CHECK (length(extra) <= 20000),
     CONSTRAINT ra_race_results_race_id_fkey FOREIGN KEY (race_id) REFERENCES ra_races
 );
 CREATE INDEX ra_race_results_clocks_idx ON ra_race_results USING brin (event_at, known_at);
@@ -346,6 +408,9 @@ COMMENT ON COLUMN ra_race_results.race_id IS 'The race.';
 COMMENT ON COLUMN ra_race_results.date IS 'Local day of the race.';
 COMMENT ON COLUMN ra_race_results.official_going IS 'Going as returned after racing.';
 COMMENT ON COLUMN ra_race_results.winning_seconds IS 'Winning time in seconds.';
+COMMENT ON COLUMN ra_race_results.non_runners IS 'Who did not run and why, in the source''s words.';
+COMMENT ON COLUMN ra_race_results.comment IS 'What the stewards or the source remarked.';
+COMMENT ON COLUMN ra_race_results.extra IS 'What else the source says and this program does not know, as JSON.';
 COMMENT ON COLUMN ra_race_results.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
 COMMENT ON COLUMN ra_race_results.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
 CREATE TABLE ra_odds (
@@ -361,10 +426,8 @@ CREATE TABLE ra_odds (
     CONSTRAINT ra_odds_race_id_check CHECK (length(race_id) <= 200),
     CONSTRAINT ra_odds_horse_id_check CHECK (length(horse_id) <= 200),
     CONSTRAINT ra_odds_bookmaker_id_check CHECK (length(bookmaker_id) <= 200),
-    CONSTRAINT ra_odds_price_kind_check CHECK (price_kind IN ('bookmaker', 'final_tote', 'sp', 'exchange_sp', 'exchange', 'morning_line')),
-    CONSTRAINT ra_odds_decimal_odds_check CHECK (decimal_odds >= 1 AND decimal_odds <= 100000),
-    CONSTRAINT ra_odds_race_id_fkey FOREIGN KEY (race_id) REFERENCES ra_races,
-    CONSTRAINT ra_odds_bookmaker_id_fkey FOREIGN KEY (bookmaker_id) REFERENCES ra_mst_bookmakers
+    CONSTRAINT ra_odds_price_kind_check CHECK (price_kind IN ('bookmaker', 'final_tote', 'sp', 'exchange_sp', 'exchange', 'tote', 'morning_line')),
+    CONSTRAINT ra_odds_decimal_odds_check CHECK (decimal_odds >= 1 AND decimal_odds <= 100000)
 ) PARTITION BY RANGE (date);
 CREATE INDEX ra_odds_clocks_idx ON ra_odds USING brin (event_at, known_at);
 CREATE TRIGGER ra_odds_append_only BEFORE UPDATE OR DELETE ON ra_odds

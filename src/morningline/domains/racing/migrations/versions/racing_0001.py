@@ -1,4 +1,4 @@
-"""The racing tables: masters, races, runners, results, odds, dividends."""
+"""The racing tables: masters, races, runners, changes, results, odds, dividends."""
 
 from pathlib import Path
 

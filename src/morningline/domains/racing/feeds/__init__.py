@@ -1,0 +1,1 @@
+"""The feeds of racing: where races, runners, prices and results are collected from."""

@@ -1,0 +1,64 @@
+"""Every long act as a kind of run: what its parameters mean, and which act does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from morningline.runs.kinds import Kind
+
+if TYPE_CHECKING:
+    from morningline.runs.run import Run
+    from morningline.wiring.program import Program
+
+
+def kinds(program: Program) -> dict[str, Kind]:
+    """The kinds of runs this program can do, by name.
+
+    A worker of a run may be on another machine, so parameters are texts and numbers; a folder is a full path that
+    every worker can read.
+    """
+    found = (
+        Kind("import", lambda run: _import(program, run)),
+        Kind("features", lambda run: _features(program, run)),
+        Kind("backtest", lambda run: _backtest(program, run)),
+        Kind("collect", lambda run: _collect(program, run)),
+        Kind("reparse", lambda run: _reparse(program, run), concurrency=1),
+    )
+    return {kind.name: kind for kind in found}
+
+
+def _import(program: Program, run: Run) -> Any:  # noqa: ANN401 - an ImportReport, as JSON
+    from morningline.wiring import acts
+
+    asked = run.parameters
+    return run.step(
+        "import", lambda: acts.import_folder(program, asked["mapping"], Path(asked["folder"]), run.progress)
+    )
+
+
+def _features(program: Program, run: Run) -> Any:  # noqa: ANN401 - a ComputeReport, as JSON
+    from morningline.wiring import acts
+
+    return run.step("compute", lambda: acts.compute_features(program, run.parameters["domain"]))
+
+
+def _collect(program: Program, run: Run) -> Any:  # noqa: ANN401 - the summary, as JSON
+    from morningline.wiring import collecting
+
+    return collecting.collect(program, run)
+
+
+def _reparse(program: Program, run: Run) -> Any:  # noqa: ANN401 - a Reparsed, as JSON
+    from morningline.wiring import collecting
+
+    asked = run.parameters
+    return run.step("reparse", lambda: collecting.reparse(program, asked["domain"], run.progress, check=asked["check"]))
+
+
+def _backtest(program: Program, run: Run) -> Any:  # noqa: ANN401 - the summary, as JSON
+    from morningline.wiring import acts
+
+    asked = dict(run.parameters)
+    domain = asked.pop("domain")
+    return run.step("backtest", lambda: acts.backtest(program, domain, **asked, progress=run.progress)[1])

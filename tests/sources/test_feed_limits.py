@@ -1,0 +1,172 @@
+"""The feed never sees more calls in any second than its limit, from any number of workers, and hardly fewer."""
+
+from __future__ import annotations
+
+import itertools
+import multiprocessing
+import time
+from bisect import bisect_left
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from feed_server import TinyFeed, ask, settings_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from morningline.kit.database import Database
+from morningline.sources.archive import Archive
+from morningline.sources.client import FeedClient
+from morningline.sources.limits import SLOWEST, TOLERATED_SECONDS, DatabaseClock, Lateness, Slot
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+LIMIT = 20
+
+
+def work(name: str, url: str, database: str, folder: Path, numbers: range) -> None:
+    """What one worker does in a process of its own."""
+    feed = TinyFeed(name=name, limits={"all": float(LIMIT)})
+    settings = settings_of(feed, url, read_seconds=10.0)
+    with FeedClient(feed, settings, Database(database), Archive(folder)) as client, ThreadPoolExecutor(8) as pool:
+        list(pool.map(client.fetch, map(ask, numbers)))
+
+
+def most_in_a_second(arrivals: list[float]) -> int:
+    arrivals = sorted(arrivals)
+    return max(bisect_left(arrivals, at + 1.0) - n for n, at in enumerate(arrivals))
+
+
+def test_two_processes_never_exceed_the_limit_in_any_second_and_use_nearly_all_of_it(rig, tmp_path):
+    context = multiprocessing.get_context("spawn")
+    workers = [
+        context.Process(
+            target=work,
+            args=(rig.feed.name, rig.server.url, rig.url, tmp_path / "archive", range(n * 100, n * 100 + 100)),
+        )
+        for n in range(2)
+    ]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+        assert worker.exitcode == 0
+    arrivals = rig.server.arrivals
+    assert len(arrivals) == 200
+    assert most_in_a_second(arrivals) <= LIMIT
+    # The time a process takes to start is no part of it: what counts is how long both were at work.
+    assert (len(arrivals) - 1) / (max(arrivals) - min(arrivals)) >= 0.95 * LIMIT
+
+
+def test_without_a_limit_the_database_is_never_asked_for_leave(rig):
+    with rig.client() as client:
+        client.fetch(ask())
+    assert rig.rows("feed_limits", "pace") == []
+
+
+def test_limits_of_other_classes_and_accounts_do_not_wait_for_each_other(rig):
+    rig.feed.limits = {"slow": 0.1, "quick": 50.0}
+    started = time.monotonic()
+    with rig.client() as one, rig.client(settings={"account": "other"}) as two:
+        one.fetch(ask(1, limit="slow"))
+        two.fetch(ask(2, limit="slow"))
+        one.fetch(ask(3, limit="quick"))
+        one.fetch(ask(4, limit="quick"))
+    assert time.monotonic() - started < 5
+
+
+def test_retry_after_stops_every_worker_and_too_many_calls_slow_all_of_them(rig):
+    rig.feed.limits["all"] = 200.0
+    rig.server.script = [(429, {"Retry-After": "1"}, b"{}")]
+    with rig.client() as one, rig.client() as two, ThreadPoolExecutor(4) as pool:
+        first = pool.submit(one.fetch, ask(1))
+        while not rig.rows("feed_calls", "id"):
+            time.sleep(0.01)
+        list(pool.map(two.fetch, map(ask, range(2, 6))))
+        first.result()
+        refused, *others = sorted(rig.server.arrivals)
+        assert min(others) - refused >= 1.0
+        (pace,) = rig.rows("feed_limits", "pace")
+        assert pace == 0.75
+        seconds = time.monotonic()
+        list(pool.map(one.fetch, map(ask, range(10, 50))))
+        # At the full pace 40 calls take 0.2 s; slowed, with what crept back meanwhile, no less than 0.2 / 0.9.
+        assert time.monotonic() - seconds > 0.2 / 0.9
+
+
+@pytest.mark.parametrize("limit", [0.0, 200.0])
+def test_refusals_for_too_many_calls_never_stop_a_worker_for_good(rig, limit):
+    # Fewer than the attempts of one call, so that whichever calls meet them get through.
+    rig.feed.limits["all"] = limit
+    rig.server.script = [(429, {}, b"{}")] * 4
+    with rig.client(settings={"attempts": 5}) as client, ThreadPoolExecutor(8) as pool:
+        list(pool.map(client.fetch, map(ask, range(40))))
+    for pace in rig.rows("feed_limits", "pace"):
+        assert SLOWEST <= pace < 1
+
+
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [
+        ("3", 3, 3),
+        ("0", 0, 0),
+        ("", 0, 0),
+        ("soon", 0, 0),
+        ("-5", 0, 0),
+        ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0),
+        ("Wed, 21 Oct 2215 07:28:00 GMT", 1e9, 1e10),
+    ],
+)
+def test_retry_after_is_read_in_both_its_forms(header, least, most):
+    from morningline.kit.clock import utc_now
+    from morningline.sources.calling import Answer
+
+    answer = Answer(at=utc_now(), fetched_at=utc_now(), ms=1.0, status=429, headers={"retry-after": header})
+    assert least <= answer.retry_after_seconds <= most
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 0.3), st.booleans()), min_size=40, max_size=120),
+    st.integers(5, 20),
+)
+def test_however_late_calls_leave_no_second_sees_more_than_the_limit(calls, limit):
+    """A schedule kept by hand: slots a little wider than the limit, each call late by what it is told."""
+    interval, lateness = 1.025 / limit, Lateness()
+    at, left = 0.0, []
+    for late, notices in calls:
+        # The next instant is handed out before this call's lateness is known to anybody, or after.
+        if notices:
+            at += lateness.take()
+        left.append(at + late)
+        lateness.sent(Slot(at=at, moved=lateness.moved), at + late)
+        at += interval
+        at += lateness.take()
+    for early, following in itertools.pairwise(sorted(left)):
+        assert following >= early
+    # The wider spacing makes up for what is tolerated.
+    for n in range(len(left) - limit):
+        assert left[n + limit] - left[n] >= limit * interval - TOLERATED_SECONDS - 1e-9 >= 1.0
+
+
+def test_one_delay_moves_the_schedule_once():
+    lateness = Lateness()
+    slots = [Slot(at=n / 10, moved=lateness.moved) for n in range(4)]
+    for slot in slots:
+        lateness.sent(slot, slot.at + 0.2)
+    assert lateness.take() == pytest.approx(0.2 - TOLERATED_SECONDS)
+    # Slots handed out before the move need no further one; later ones do.
+    lateness.sent(slots[-1], slots[-1].at + 0.2)
+    assert lateness.take() == 0
+    lateness.sent(Slot(at=1.0, moved=lateness.moved), 1.05)
+    assert lateness.take() == pytest.approx(0.05 - TOLERATED_SECONDS)
+
+
+@given(st.lists(st.floats(0, 0.5), min_size=1, max_size=60), st.floats(-1e6, 1e6))
+def test_a_call_timed_by_the_databases_clock_is_never_early(latencies, ahead):
+    clock = DatabaseClock()
+    for n, latency in enumerate(latencies):
+        gained = clock.learn(ahead + n, n + latency)
+        assert gained >= 0
+    # An instant of the database is `ahead` of ours; what is read may be late by the least latency seen.
+    assert -1e-6 <= clock.monotonic(ahead + 100) - 100 <= min(latencies) + 1e-6
