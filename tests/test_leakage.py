@@ -194,3 +194,16 @@ def test_a_price_that_comes_after_the_result_is_waited_for_a_day_and_no_longer(w
         found = outcome(timedelta(hours=hours))
         assert found["usable_at"].unique().to_list() == [result_at + timedelta(hours=waits)]
         assert found["implied"].is_not_null().all() == priced
+
+
+def test_a_card_that_is_corrected_after_the_cutoff_stays_what_it_was_at_the_cutoff(world):
+    late = pl.col("known_at") + timedelta(hours=9)
+    races = world["ra_races"].with_columns(late, pl.lit("heavy").alias("going"), (pl.col("distance_m") + 50))
+    runners = world["ra_runners"].with_columns(late, pl.col("weight_lbs") + 7, pl.lit("nobody").alias("jockey_id"))
+    corrected = world | {
+        "ra_races": pl.concat([races, world["ra_races"]]).sample(fraction=1.0, shuffle=True, seed=1),
+        "ra_runners": pl.concat([runners, world["ra_runners"]]).sample(fraction=1.0, shuffle=True, seed=2),
+    }
+    as_it_was, then = compute(events_from(world), FEATURES.steps), compute(events_from(corrected), FEATURES.steps)
+    order = ["event_id", "entrant_id"]
+    assert as_it_was.sort(order).equals(then.sort(order))

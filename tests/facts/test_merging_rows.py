@@ -10,9 +10,11 @@ import dataframely as dy
 import polars as pl
 import psycopg
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from morningline.facts.ddl import create_statements
-from morningline.facts.store import load
+from morningline.facts.store import load, read
 from morningline.facts.table import Catalog, Fact, Table, day, text, word
 
 if TYPE_CHECKING:
@@ -58,7 +60,7 @@ def row(hours: int = 0, **values: object) -> Row:
 
 
 def merged(connection: psycopg.Connection, rows: Sequence[Row]) -> tuple[object, ...]:
-    connection.execute("TRUNCATE entries")
+    connection.execute("TRUNCATE entries, entries_was")
     # A neighbour keeps the table from being empty, so that every row takes the way of a merge.
     for one in [row(id="neighbour"), *rows]:
         dtypes = {name: TABLE.dtypes[name] for name in one}
@@ -92,6 +94,16 @@ def merged(connection: psycopg.Connection, rows: Sequence[Row]) -> tuple[object,
             id="a row of no basis is of the strongest",
         ),
         pytest.param(
+            [row(1, weight=60.0, outcome="FIN", position=1), row(9, weight=60.0)],
+            (None, 60.0, "FIN", 1, 1),
+            id="a row that says less moves nothing",
+        ),
+        pytest.param(
+            [row(9, weight=60.0, outcome="FIN", position=1), row(1, weight=60.0)],
+            (None, 60.0, "FIN", 1, 9),
+            id="what a fuller row adds is known with it",
+        ),
+        pytest.param(
             [row(2, weight=60.0), row(5, outcome="FIN", position=1)],
             (None, 60.0, "FIN", 1, 5),
             id="what is pieced together is known with its last piece",
@@ -115,3 +127,36 @@ def test_a_correction_counts_as_changed_and_a_repeat_does_not(connection):
     frames = [pl.DataFrame([row(h, weight=w)], schema_overrides=TABLE.dtypes) for h, w in ((1, 60.0), (2, 61.0))]
     counts = [load(connection, TABLE, frame) for frame in frames]
     assert [(c.inserted, c.changed, c.unchanged) for c in counts] == [(0, 0, 1), (0, 1, 0)]
+
+
+def as_known(connection, hours: int, *, versions: bool = False) -> list[tuple[object, ...]]:
+    frame = read(connection, TABLE, as_of=EIGHT + hours * HOUR, where="id = 'a'", versions=versions)
+    return frame.select("weight", (pl.col("known_at") - EIGHT).dt.total_hours()).rows()
+
+
+def test_what_a_row_said_before_it_was_corrected_is_read_as_of_then(connection):
+    merged(connection, [row(1, weight=60.0), row(5, weight=61.0), row(9, weight=62.0), row(9, weight=62.0)])
+    seen = {hours: as_known(connection, hours) for hours in (0, 1, 4, 5, 8, 9, 99)}
+    first, second, third = [(60.0, 1)], [(61.0, 5)], [(62.0, 9)]
+    assert seen == {0: [], 1: first, 4: first, 5: second, 8: second, 9: third, 99: third}
+    assert as_known(connection, 8, versions=True) == [*first, *second]
+    assert as_known(connection, 9, versions=True) == [*first, *second, *third]
+
+
+def test_a_stronger_basis_leaves_what_was_known_before_it_to_be_read(connection):
+    merged(connection, [row(1, basis="result", weight=58.0), row(9, basis="card", weight=60.0)])
+    assert as_known(connection, 8) == [(58.0, 1)]
+    assert as_known(connection, 9) == [(60.0, 9)]
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 6), st.sampled_from([60.0, 61.0])), min_size=1, max_size=6).map(
+        lambda said: sorted(said, key=lambda one: one[0])
+    )
+)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_in_the_order_of_knowing_every_instant_reads_what_was_said_last(connection, said: list[tuple[int, float]]):
+    merged(connection, [row(hours, weight=weight) for hours, weight in said])
+    for hours in range(8):
+        known = [weight for at, weight in said if at <= hours]
+        assert [weight for weight, _ in as_known(connection, hours)] == known[-1:]

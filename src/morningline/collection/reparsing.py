@@ -168,8 +168,11 @@ def _make_scratch(connection: psycopg.Connection[Any], catalog: Catalog) -> None
 def _put_in_place(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
     """Exchange the live tables for the new ones, and the books of these days, in one transaction."""
     for table in reversed(catalog.tables):
-        connection.execute(f"DROP TABLE public.{table.name} CASCADE".encode())
+        for name in filter(None, (table.superseded, table.name)):
+            connection.execute(f"DROP TABLE public.{name} CASCADE".encode())
     for table in catalog.tables:
+        if table.superseded:
+            connection.execute(f"ALTER TABLE {SCRATCH}.{table.superseded} SET SCHEMA public".encode())
         parts = connection.execute(
             "SELECT relid::regclass::text FROM pg_partition_tree(%s) WHERE parentrelid IS NOT NULL",
             (f"{SCRATCH}.{table.name}",),

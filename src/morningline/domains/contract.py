@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from datetime import date
+    from contextlib import AbstractContextManager
+    from datetime import date, datetime
     from pathlib import Path
 
     import polars as pl
@@ -26,29 +27,35 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class World:
-    """A made-up world on disk, for a first look and for tests: its true probabilities are known.
+    """A made-up world that serves a feed on this machine, for a first look and for tests: its true chances are known.
 
     Attributes:
-        mapping: Name of the shipped mapping that reads it.
-        history: Folder of what is over.
-        card: Folder of tomorrow's card.
-        results: Folder of what came of it.
-        truth: CSV with the event, the entrant and `true_probability`.
-        tomorrow: The local day of the card.
+        feed: The feed it serves.
+        table: `[feeds.<feed>]` of the settings with which it is collected.
+        credentials: Variables of the environment that the table names.
+        first: First local day of its history.
         train_until: Last day to train on.
         test_from: First day to test on.
         test_to: Last day of history.
+        tomorrow: The local day to predict.
+        evening: When `test_to` is over and the card of `tomorrow` is out (UTC).
+        night: When `tomorrow` is over (UTC).
+        turn_to: Lets its clock stand at an instant (UTC).
+        truth: The true probabilities of local days, first to last: `event_id`, `entrant_id`, `truth`.
     """
 
-    mapping: str
-    history: Path
-    card: Path
-    results: Path
-    truth: Path
-    tomorrow: date
+    feed: str
+    table: Mapping[str, object]
+    credentials: Mapping[str, str]
+    first: date
     train_until: date
     test_from: date
     test_to: date
+    tomorrow: date
+    evening: datetime
+    night: datetime
+    turn_to: Callable[[datetime], None]
+    truth: Callable[[date, date], pl.DataFrame]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,7 +75,7 @@ class Domain:
         findings: What a modeller should know of accepted rows.
         feature_set: Its features.
         task: What it predicts.
-        make_world: Writes a seeded made-up world under a folder.
+        make_world: Serves a made-up world of that seed for as long as it is entered.
     """
 
     name: str
@@ -83,4 +90,4 @@ class Domain:
     findings: Callable[[Mapping[str, pl.DataFrame]], list[Finding]]
     feature_set: FeatureSet
     task: Task
-    make_world: Callable[[Path, int], World]
+    make_world: Callable[[int], AbstractContextManager[World]]

@@ -52,6 +52,19 @@ def create_statements(catalog: Catalog) -> Iterator[str]:
         yield f"COMMENT ON TABLE {table.name} IS {_quote(f'One row is {table.grain}.')};"
         for name, column in table.columns.items():
             yield f"COMMENT ON COLUMN {table.name}.{name} IS {_quote(column.description or '')};"
+        if table.superseded:
+            yield from _superseded(table, table.superseded)
+
+
+def _superseded(table: Table, name: str) -> Iterator[str]:
+    """The table of what rows said before they were corrected."""
+    key = ", ".join((*table.key, "known_at"))
+    yield (
+        f"CREATE TABLE {name} (\n    LIKE {table.name},\n    superseded_at timestamptz NOT NULL,\n"
+        f"    CONSTRAINT {name}_pkey PRIMARY KEY ({key})\n);"
+    )
+    yield f"COMMENT ON TABLE {name} IS {_quote(f'One row is {table.grain}, before it was corrected.')};"
+    yield f"COMMENT ON COLUMN {name}.superseded_at IS 'When the correction became known (UTC).';"
 
 
 def partition_statement(table: Table, year: int) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import date
 
     import psycopg
@@ -58,10 +58,12 @@ class Quality:
 
 def quality(connection: psycopg.Connection[Any], tables: Iterable[Table]) -> list[Quality]:
     """Measure tables as they stand now."""
-    return [_quality(connection, table) for table in tables]
+    measured = list(tables)
+    keys = {table.name: table.key for table in measured}
+    return [_quality(connection, table, keys) for table in measured]
 
 
-def _quality(connection: psycopg.Connection[Any], table: Table) -> Quality:
+def _quality(connection: psycopg.Connection[Any], table: Table, keys: Mapping[str, Sequence[str]]) -> Quality:
     counts = ", ".join(f"count({name})" for name in table.columns)
     first, last = "(min(event_at) AT TIME ZONE 'UTC')::date", "(max(event_at) AT TIME ZONE 'UTC')::date"
     row = connection.execute(f"SELECT count(*), {first}, {last}, {counts} FROM {table.name}".encode()).fetchone()  # noqa: S608 - our own names
@@ -84,7 +86,7 @@ def _quality(connection: psycopg.Connection[Any], table: Table) -> Quality:
     quarantined = (turned.fetchone() or (0,))[0]
     completeness = sum(filled.values()) / len(filled)
     validity = rows / (rows + quarantined)
-    consistency = 1 - _orphans(connection, table) / rows
+    consistency = 1 - _orphans(connection, table, keys) / rows
     worst = sorted((share, name) for name, share in filled.items() if share < NEARLY_ALL)[:2]
     notes = [f"{name} {share:.0%} filled" for share, name in worst]
     if quarantined:
@@ -103,16 +105,18 @@ def _quality(connection: psycopg.Connection[Any], table: Table) -> Quality:
     )
 
 
-def _orphans(connection: psycopg.Connection[Any], table: Table) -> int:
-    """Rows without a parent where only the loader checks the reference."""
+def _orphans(connection: psycopg.Connection[Any], table: Table, keys: Mapping[str, Sequence[str]]) -> int:
+    """Rows with a reference to nothing, where only the loader checks it."""
     total = 0
     for reference in table.references:
-        if reference.in_database:
+        if reference.in_database or reference.to not in keys:
             continue
-        using = ", ".join(reference.columns)
+        here = ", ".join(f"child.{name}" for name in reference.columns)
+        there = ", ".join(f"parent.{name}" for name in keys[reference.to])
+        given = " AND ".join(f"child.{name} IS NOT NULL" for name in reference.columns)
         sql = (
-            f"SELECT count(*) FROM {table.name} AS child LEFT JOIN "  # noqa: S608 - our own names
-            f"(SELECT {using}, TRUE AS found FROM {reference.to}) AS parent USING ({using}) WHERE found IS NULL"
+            f"SELECT count(*) FROM {table.name} AS child WHERE {given} AND NOT EXISTS "  # noqa: S608 - our own names
+            f"(SELECT FROM {reference.to} AS parent WHERE ({there}) = ({here}))"
         )
         total += int((connection.execute(sql.encode()).fetchone() or (0,))[0])
     return total

@@ -74,6 +74,8 @@ def load(connection: psycopg.Connection[Any], table: Table, frame: pl.DataFrame)
     copy_in(connection, "staged", frame.select(columns))
     key = ", ".join(table.key)
     known = _number(connection, f"SELECT count(*) FROM staged JOIN {table.name} USING ({key})")  # noqa: S608 - our own names
+    if known:
+        _keep_superseded(connection, table, columns)
     touched = connection.execute(_merge_statement(table, columns).encode()).rowcount
     connection.execute(b"DROP TABLE staged")
     inserted = frame.height - known
@@ -110,13 +112,9 @@ def _foreign_keys_checked_together(connection: psycopg.Connection[Any], table: T
         connection.execute(f"ALTER TABLE {table.name} ADD CONSTRAINT {name} {definition}".encode())
 
 
-def _merge_statement(table: Table, columns: Sequence[str]) -> str:
-    names = ", ".join(columns)
-    key = ", ".join(table.key)
+def _merged(table: Table, columns: Sequence[str]) -> dict[str, str]:
+    """Column to what it becomes where a row `t` meets a row EXCLUDED of the same key."""
     values = [name for name in columns if name not in (*table.key, *CLOCKS)]
-    insert = f"INSERT INTO {table.name} AS t ({names}) SELECT {names} FROM staged ON CONFLICT ({key})"  # noqa: S608 - our own names
-    if table.append_only or (not values and "known_at" not in columns):
-        return f"{insert} DO NOTHING"
     merged = {name: f"COALESCE(EXCLUDED.{name}, t.{name})" for name in values}
     for leader, follower in table.together:
         if leader in merged and follower in merged:
@@ -126,22 +124,55 @@ def _merge_statement(table: Table, columns: Sequence[str]) -> str:
     merged |= {clock: _merged_clock(clock, table, values) for clock in CLOCKS if clock in columns}
     if table.precedence:
         merged = {name: _by_precedence(name, value, table.precedence) for name, value in merged.items()}
+    return merged
+
+
+def _merge_statement(table: Table, columns: Sequence[str]) -> str:
+    names = ", ".join(columns)
+    key = ", ".join(table.key)
+    insert = f"INSERT INTO {table.name} AS t ({names}) SELECT {names} FROM staged ON CONFLICT ({key})"  # noqa: S608 - our own names
+    merged = _merged(table, columns)
+    if table.append_only or not merged:
+        return f"{insert} DO NOTHING"
     assignments = ", ".join(f"{name} = {value}" for name, value in merged.items())
     old = ", ".join(f"t.{name}" for name in merged)
     return f"{insert} DO UPDATE SET {assignments} WHERE ({old}) IS DISTINCT FROM ({', '.join(merged.values())})"
 
 
+def _keep_superseded(connection: psycopg.Connection[Any], table: Table, columns: Sequence[str]) -> None:
+    """Keep what the rows that are about to change said, until when it was the truth."""
+    merged = _merged(table, columns)
+    values = [name for name in merged if name not in CLOCKS]
+    if table.superseded is None or not values:
+        return
+    names = ", ".join(table.columns)
+    old = ", ".join(f"t.{name}" for name in table.columns)
+    same_key = " AND ".join(f"t.{name} = excluded.{name}" for name in table.key)
+    before, after = ", ".join(f"t.{name}" for name in values), ", ".join(merged[name] for name in values)
+    connection.execute(
+        f"INSERT INTO {table.superseded} ({names}, superseded_at) SELECT {old}, {merged['known_at']} "  # noqa: S608 - our own names
+        f"FROM staged AS excluded JOIN {table.name} AS t ON {same_key} "
+        f"WHERE ({before}) IS DISTINCT FROM ({after}) AND t.known_at < {merged['known_at']} "
+        "ON CONFLICT DO NOTHING".encode()
+    )
+
+
 def _merged_clock(clock: str, table: Table, values: Sequence[str]) -> str:
-    # Entities are known since their first mention, and what is said again in full since it was said first.
+    """The clock of two rows: what adds nothing does not move it, what corrects or completes the other does."""
+    # Entities are known since their first mention.
+    earliest, latest = (f"{which}(EXCLUDED.{clock}, t.{clock})" for which in ("LEAST", "GREATEST"))
     if table.stage == "master":
-        return f"LEAST(EXCLUDED.{clock}, t.{clock})"
-    latest = f"GREATEST(EXCLUDED.{clock}, t.{clock})"
+        return earliest
     if clock != "known_at":
         return latest
-    said = {name: f"EXCLUDED.{name}" if name in values else "NULL" for name in table.columns}
-    all_values = [name for name in table.columns if name not in (*table.key, *CLOCKS)]
-    same = " AND ".join(f"t.{name} IS NOT DISTINCT FROM {said[name]}" for name in all_values) or "TRUE"
-    return f"CASE WHEN {same} THEN LEAST(EXCLUDED.{clock}, t.{clock}) ELSE {latest} END"
+    both = {name: (f"EXCLUDED.{name}" if name in values else "NULL", f"t.{name}") for name in table.columns}
+    pairs = [pair for name, pair in both.items() if name not in (*table.key, *CLOCKS)]
+    says_nothing_new = " AND ".join(f"({new} IS NULL OR {new} IS NOT DISTINCT FROM {old})" for new, old in pairs)
+    says_it_all = " AND ".join(f"({old} IS NULL OR {new} IS NOT DISTINCT FROM {old})" for new, old in pairs)
+    return (
+        f"CASE WHEN {says_nothing_new or 'TRUE'} THEN CASE WHEN {says_it_all or 'TRUE'} THEN {earliest} "
+        f"ELSE t.{clock} END WHEN {says_it_all or 'TRUE'} THEN EXCLUDED.{clock} ELSE {latest} END"
+    )
 
 
 def _by_precedence(name: str, equal: str, precedence: Sequence[str]) -> str:
@@ -169,8 +200,9 @@ def read(
     as_of: datetime,
     columns: Sequence[str] | None = None,
     where: str = "TRUE",
+    versions: bool = False,
 ) -> pl.DataFrame:
-    """Rows of a table known at an instant, in the order of their key.
+    """Rows of a table as they were known at an instant, in the order of their key.
 
     Args:
         connection: An open connection.
@@ -178,6 +210,7 @@ def read(
         as_of: UTC instant; rows with a later `known_at` do not exist yet.
         columns: Which columns, all where not given.
         where: A further SQL condition of our own making (never a user's text).
+        versions: Also what rows said before they were corrected; `known_at` then tells the versions of a row apart.
 
     Raises:
         NotFoundError: The table has no such column.
@@ -186,12 +219,16 @@ def read(
     for name in chosen:
         if name not in table.columns:
             raise NotFoundError(f"{table.name} has no column {name!r}.", allowed=", ".join(table.columns))
-    sql = (
-        f"SELECT {', '.join(chosen)} FROM {table.name} WHERE known_at <= %s AND ({where}) "  # noqa: S608 - our own names
-        f"ORDER BY {', '.join(table.key)}"
-    )
+    names = ", ".join(dict.fromkeys([*chosen, *table.key, "known_at"]))
+    sql = f"SELECT {names} FROM {table.name} WHERE known_at <= %(as_of)s AND ({where})"  # noqa: S608 - our own names
+    if table.superseded:
+        still = "TRUE" if versions else "superseded_at > %(as_of)s"
+        sql += (
+            f" UNION ALL SELECT {names} FROM {table.superseded} WHERE known_at <= %(as_of)s AND {still} AND ({where})"  # noqa: S608 - our own names
+        )
+    sql = f"SELECT {', '.join(chosen)} FROM ({sql}) AS known ORDER BY {', '.join((*table.key, 'known_at'))}"  # noqa: S608 - our own names
     dtypes = table.dtypes
-    return read_frame(connection, sql, {name: dtypes[name] for name in chosen}, (as_of,))
+    return read_frame(connection, sql, {name: dtypes[name] for name in chosen}, {"as_of": as_of})
 
 
 def read_keyed(

@@ -130,6 +130,11 @@ class Table:
             name: pl.String() if isinstance(column, dy.Enum) else column.dtype for name, column in self.columns.items()
         }
 
+    @property
+    def superseded(self) -> str | None:
+        """Name of the table that keeps what rows said before they were corrected; None where none ever are."""
+        return f"{self.name}_was" if self.stage in {"event", "pre", "post"} and not self.append_only else None
+
     def event_reference(self, events: str) -> Reference | None:
         """The reference that leads to the event table, if there is one."""
         return next((r for r in self.references if r.to == events), None)

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING
 
 from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from zoneinfo import ZoneInfo
 
     import polars as pl
 
 ONE_DAY = timedelta(days=1)
+_rehearsed: datetime | None = None
 
 
 def utc_now() -> datetime:
-    """Return the present instant, aware and in UTC."""
-    return datetime.now(UTC)
+    """Return the present instant, aware and in UTC; in a rehearsal the instant at which its clock stands."""
+    return _rehearsed or datetime.now(UTC)
+
+
+@contextmanager
+def rehearsal() -> Iterator[Callable[[datetime], None]]:
+    """Let this process live through days of a made-up world; afterwards its clock is the real one again.
+
+    Yields:
+        What lets the clock of the process stand at an instant (UTC).
+
+    Example:
+        >>> with rehearsal() as turn_to:
+        ...     turn_to(datetime(2024, 11, 30, 22, tzinfo=UTC))
+        ...     utc_now().isoformat()
+        '2024-11-30T22:00:00+00:00'
+    """
+    try:
+        yield _stand_at
+    finally:
+        _stand_at(None)
+
+
+def _stand_at(instant: datetime | None) -> None:
+    global _rehearsed  # noqa: PLW0603 - the clock of the process, as the system's is
+    _rehearsed = instant and instant.astimezone(UTC)
 
 
 def start_of_local_day(day: date, zone: str) -> datetime:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     import polars as pl
 
-    from morningline.domains.contract import Domain, World
+    from morningline.domains.contract import Domain
     from morningline.features.computing import ComputeReport
     from morningline.features.set_catalog import CatalogRow
     from morningline.predictions.predicting import DayPredictions, Predictor
@@ -197,23 +197,6 @@ def report(program: Program, domain_name: str, model_id: str | None, out: Path |
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_report(data), encoding="utf-8")
     return path
-
-
-def make_world(program: Program, domain_name: str, seed: int) -> World:
-    """Write a domain's made-up world into the workspace."""
-    return domain_named(domain_name).make_world(program.workspace.root / "world", seed)
-
-
-def gap_to_truth(program: Program, registered: RegisteredModel, world: World) -> dict[str, float]:
-    """Mean absolute distance of each model's test probabilities from the true ones of a made-up world."""
-    import polars as pl
-
-    truth = pl.read_csv(world.truth)
-    truth.columns = ["event_id", "entrant_id", "truth"]
-    outcomes = pl.read_parquet(program.workspace.root / registered.artefact / "backtest.parquet")
-    test = outcomes.filter(pl.col("part") == "test").join(truth, on=["event_id", "entrant_id"])
-    names = ("uniform", "market", "market_free", "combined")
-    return {name: float((test[name] - test["truth"]).abs().mean()) for name in names}  # type: ignore[arg-type]
 
 
 def fingerprints(program: Program) -> dict[str, Any]:

@@ -47,8 +47,9 @@ def racing_events(connection: psycopg.Connection[Any], *, as_of: datetime, day: 
     Returns:
         Entrants with `cutoff` at the start of their race's local day, and the outcomes of races that are over.
     """
-    races = read(connection, CATALOG["ra_races"], as_of=as_of, where=f"date <= '{day.isoformat()}'" if day else "TRUE")
-    runners = read(connection, CATALOG["ra_runners"], as_of=as_of)
+    until = f"date <= '{day.isoformat()}'" if day else "TRUE"
+    races = read(connection, CATALOG["ra_races"], as_of=as_of, where=until, versions=True)
+    runners = read(connection, CATALOG["ra_runners"], as_of=as_of, versions=True)
     results = read(connection, CATALOG["ra_results"], as_of=as_of)
     odds = read(connection, CATALOG["ra_odds"], as_of=as_of, where=_AT_THE_OFF)
     withdrawn = read(connection, CATALOG["ra_changes"], as_of=as_of, where=_WITHDRAWN)
@@ -65,8 +66,8 @@ def events_of(
     """Entrants and outcomes from the facts of races.
 
     Args:
-        races: Rows of `ra_races`.
-        runners: Rows of `ra_runners`.
+        races: Rows of `ra_races`; of a race that was corrected, what it said before as well.
+        runners: Rows of `ra_runners`, in the same way.
         results: Rows of `ra_results`.
         odds: Rows of `ra_odds`, prices at the off only.
         withdrawn: Rows of `ra_changes`, withdrawals only. Who was known at the cut-off to have been withdrawn is no
@@ -131,7 +132,7 @@ def _cards(races: pl.DataFrame, runners: pl.DataFrame) -> pl.DataFrame:
     """Runners with what the card says of their race; `cutoff` is null where the card came too late for it."""
     level = pl.col("race_class").str.extract(r"(\d)").cast(pl.Float64)
     group = pl.col("race_class").str.contains(r"(?i)g(?:roup|rade)?\s*\d")
-    cards = cutoffs(races).select(
+    cards = _at_cutoff(cutoffs(races), "id").select(
         pl.col("id").alias("race_id"),
         "cutoff",
         pl.col("known_at").alias("#race_known_at"),
@@ -145,10 +146,19 @@ def _cards(races: pl.DataFrame, runners: pl.DataFrame) -> pl.DataFrame:
         "surface",
         pl.col("going").replace_strict(dict(GOING_GROUP_OF), default=None, return_dtype=pl.String).alias("going_group"),
     )
-    declared = runners.join(cards, on="race_id", how="inner").with_columns(
-        pl.max_horizontal("known_at", "#race_known_at").alias("#card_known_at")
-    )
+    at_cutoff = _at_cutoff(runners.join(cards, on="race_id", how="inner"), "race_id", "horse_id")
+    declared = at_cutoff.with_columns(pl.max_horizontal("known_at", "#race_known_at").alias("#card_known_at"))
     return declared.with_columns(pl.when(pl.col("#card_known_at") <= pl.col("cutoff")).then("cutoff").alias("cutoff"))
+
+
+def _at_cutoff(versions: pl.DataFrame, *key: str) -> pl.DataFrame:
+    """Of the versions of a row, the last that was known at the cut-off; the first of all where none was."""
+    if not versions.select(key).is_duplicated().any():
+        return versions
+    early = (pl.col("known_at") <= pl.col("cutoff")).fill_null(value=False)
+    place = pl.when(early).then(-pl.col("known_at").to_physical()).otherwise(pl.col("known_at").to_physical())
+    ranked = versions.with_row_index("#place").sort(*key, ~early, place)
+    return ranked.unique(key, keep="first", maintain_order=True).sort("#place").drop("#place")
 
 
 def _entrants(cards: pl.DataFrame) -> pl.DataFrame:

@@ -1,9 +1,14 @@
+DROP TABLE ra_dividends_was;
 DROP TABLE ra_dividends;
 DROP TABLE ra_odds;
+DROP TABLE ra_race_results_was;
 DROP TABLE ra_race_results;
+DROP TABLE ra_results_was;
 DROP TABLE ra_results;
 DROP TABLE ra_changes;
+DROP TABLE ra_runners_was;
 DROP TABLE ra_runners;
+DROP TABLE ra_races_was;
 DROP TABLE ra_races;
 DROP TABLE ra_mst_owners;
 DROP TABLE ra_mst_trainers;

@@ -244,6 +244,13 @@ COMMENT ON COLUMN ra_races.basis IS 'Who says so: the card, or the result where 
 COMMENT ON COLUMN ra_races.extra IS 'What else the source says and this program does not know, as JSON.';
 COMMENT ON COLUMN ra_races.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
 COMMENT ON COLUMN ra_races.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_races_was (
+    LIKE ra_races,
+    superseded_at timestamptz NOT NULL,
+    CONSTRAINT ra_races_was_pkey PRIMARY KEY (id, known_at)
+);
+COMMENT ON TABLE ra_races_was IS 'One row is a race, as its card says, before it was corrected.';
+COMMENT ON COLUMN ra_races_was.superseded_at IS 'When the correction became known (UTC).';
 CREATE TABLE ra_runners (
     race_id text NOT NULL,
     horse_id text NOT NULL,
@@ -302,6 +309,13 @@ COMMENT ON COLUMN ra_runners.basis IS 'Who says so: the card, or the result wher
 COMMENT ON COLUMN ra_runners.extra IS 'What else the source says and this program does not know, as JSON.';
 COMMENT ON COLUMN ra_runners.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
 COMMENT ON COLUMN ra_runners.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_runners_was (
+    LIKE ra_runners,
+    superseded_at timestamptz NOT NULL,
+    CONSTRAINT ra_runners_was_pkey PRIMARY KEY (race_id, horse_id, date, known_at)
+);
+COMMENT ON TABLE ra_runners_was IS 'One row is a horse in a race, as the card says, before it was corrected.';
+COMMENT ON COLUMN ra_runners_was.superseded_at IS 'When the correction became known (UTC).';
 CREATE TABLE ra_changes (
     race_id text NOT NULL,
     horse_id text NOT NULL,
@@ -383,6 +397,13 @@ COMMENT ON COLUMN ra_results.comment IS 'How it ran, in the source''s words.';
 COMMENT ON COLUMN ra_results.extra IS 'What else the source says and this program does not know, as JSON.';
 COMMENT ON COLUMN ra_results.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
 COMMENT ON COLUMN ra_results.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_results_was (
+    LIKE ra_results,
+    superseded_at timestamptz NOT NULL,
+    CONSTRAINT ra_results_was_pkey PRIMARY KEY (race_id, horse_id, date, known_at)
+);
+COMMENT ON TABLE ra_results_was IS 'One row is what came of a runner, before it was corrected.';
+COMMENT ON COLUMN ra_results_was.superseded_at IS 'When the correction became known (UTC).';
 CREATE TABLE ra_race_results (
     race_id text NOT NULL,
     date date NOT NULL,
@@ -413,6 +434,13 @@ COMMENT ON COLUMN ra_race_results.comment IS 'What the stewards or the source re
 COMMENT ON COLUMN ra_race_results.extra IS 'What else the source says and this program does not know, as JSON.';
 COMMENT ON COLUMN ra_race_results.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
 COMMENT ON COLUMN ra_race_results.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_race_results_was (
+    LIKE ra_race_results,
+    superseded_at timestamptz NOT NULL,
+    CONSTRAINT ra_race_results_was_pkey PRIMARY KEY (race_id, known_at)
+);
+COMMENT ON TABLE ra_race_results_was IS 'One row is what was said of a race after it, before it was corrected.';
+COMMENT ON COLUMN ra_race_results_was.superseded_at IS 'When the correction became known (UTC).';
 CREATE TABLE ra_odds (
     race_id text NOT NULL,
     horse_id text NOT NULL,
@@ -465,3 +493,10 @@ COMMENT ON COLUMN ra_dividends.combination IS 'Saddlecloth numbers that won it.'
 COMMENT ON COLUMN ra_dividends.dividend IS 'Return for one unit staked, in the course''s currency.';
 COMMENT ON COLUMN ra_dividends.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
 COMMENT ON COLUMN ra_dividends.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_dividends_was (
+    LIKE ra_dividends,
+    superseded_at timestamptz NOT NULL,
+    CONSTRAINT ra_dividends_was_pkey PRIMARY KEY (race_id, date, pool, combination, known_at)
+);
+COMMENT ON TABLE ra_dividends_was IS 'One row is what a pool paid for a combination, before it was corrected.';
+COMMENT ON COLUMN ra_dividends_was.superseded_at IS 'When the correction became known (UTC).';
