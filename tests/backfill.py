@@ -88,13 +88,24 @@ class FeedServer:
     def stop(self) -> None:
         """Be gone, so that whoever calls finds nobody."""
         self._process.kill()
-        self._process.communicate()
+        self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """What a machine has: rows and content of every table of facts, the ledger, what was turned away."""
+
+    facts: dict[str, Any]
+    coverage: list[tuple[Any, ...]]
+    quarantine: list[tuple[Any, ...]]
 
 
 class Machine:
@@ -174,7 +185,9 @@ class Machine:
     def holder(self, run_id: str) -> subprocess.Popen[bytes] | None:
         """Which of the workers has a run in hand."""
         with self.program.database.connect(read_only=True) as connection:
-            row = connection.execute("SELECT worker FROM runs WHERE id = %s AND status = 'running'", [run_id]).fetchone()
+            row = connection.execute(
+                "SELECT worker FROM runs WHERE id = %s AND status = 'running'", [run_id]
+            ).fetchone()
         pid = int(row[0].split(":")[1]) if row and row[0] else 0
         return next((worker for worker in self.workers if worker.pid == pid), None)
 
@@ -189,13 +202,10 @@ class Machine:
         with self.program.database.connect(read_only=True) as connection:
             return connection.execute(query.encode()).fetchall()
 
-    def facts(self) -> dict[str, Any]:
-        """Rows and content of every table of facts."""
-        return acts.fingerprints(self.program)
-
-    def coverage(self) -> list[tuple[Any, ...]]:
-        """The ledger, in the order of its days."""
-        return sorted(self.rows(COVERAGE))
+    def picture(self) -> Picture:
+        """Everything that must not depend on what happened on the way."""
+        quarantine = self.rows("SELECT file, row, reason FROM quarantine")
+        return Picture(acts.fingerprints(self.program), sorted(self.rows(COVERAGE)), sorted(quarantine, key=str))
 
 
 def busiest_second(calls: Sequence[Call]) -> int:

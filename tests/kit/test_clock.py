@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from morningline.kit.clock import local_day_bounds, start_of_local_day, utc_now
+from morningline.kit.clock import local_day_bounds, rehearsal, start_of_local_day, utc_now
 from morningline.kit.errors import InputError
 
 TRAPS = [
@@ -72,3 +72,14 @@ def test_a_name_that_is_no_zone_is_refused(zone):
 
 def test_now_is_aware_and_in_utc():
     assert utc_now().tzinfo is UTC
+
+
+def test_in_a_rehearsal_the_clock_stands_where_it_is_put_and_afterwards_it_is_the_real_one():
+    evening = datetime(2024, 11, 30, 23, tzinfo=ZoneInfo("Europe/Paris"))
+    with rehearsal() as turn_to:
+        assert utc_now() > evening
+        turn_to(evening)
+        assert utc_now() == evening
+        assert utc_now().tzinfo is UTC
+    assert utc_now() - datetime.now(UTC) < timedelta(seconds=1)
+    assert utc_now() > evening

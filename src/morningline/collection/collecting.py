@@ -14,7 +14,14 @@ from morningline.collection.fetching import Fetched, Fetching, fetch_day
 from morningline.collection.ledger import Item, Outcome, note, note_error, plan, sums, unfinished
 from morningline.collection.planning import make_plan
 from morningline.collection.tallying import Pace, Tally
-from morningline.kit.errors import CredentialsError, MorninglineError, PlanError, QuotaError
+from morningline.kit.errors import (
+    CredentialsError,
+    DatabaseError,
+    MorninglineError,
+    PlanError,
+    QuotaError,
+    WorkspaceError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +36,8 @@ if TYPE_CHECKING:
     from morningline.runs.run import Run
     from morningline.sources.feed_settings import FeedSettings
 
+TAKE_SECONDS = 2.0
+"""How long what came waits at most for more to be loaded with it."""
 Months = dict[str, list[Item]]
 
 
@@ -105,7 +114,8 @@ class Collector:
             return _nothing(item, "refused", self._refused[item.endpoint])
         try:
             return fetch_day(self._feed, self._settings, self._client, item, today)
-        except CredentialsError:
+        except (CredentialsError, WorkspaceError, DatabaseError):
+            # No day would fare better, and each would cost a call.
             raise
         except QuotaError as error:
             self._stopped = error.message
@@ -123,7 +133,7 @@ class Collector:
         self._tally = Tally()
         while any(item not in self._finished for item in items):
             self._report(doing, planned)
-            fetched = fetching.take(timeout_seconds=0.5)
+            fetched = fetching.take(TAKE_SECONDS)
             if fetched:
                 self._take_in(fetched)
         self._report(doing, planned)

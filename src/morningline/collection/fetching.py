@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from dataclasses import dataclass, replace
+from time import monotonic
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from morningline.collection.ledger import Item, Outcome
@@ -26,6 +27,8 @@ AHEAD = 256
 """Fetches that may wait to be loaded, some 250 MB of bodies."""
 NOTHING = 404
 """HTTP status by which a feed says that it has nothing on a day."""
+ENOUGH = 64
+"""Fetches worth a load of their own: a load costs as much as some twenty fetches before its first row."""
 TRIES = 3
 """How often a day is fetched whose pages do not agree with each other."""
 
@@ -120,7 +123,7 @@ class Fetching(Generic[T, R]):
 
     Example:
         >>> with Fetching([1, 2, 3], lambda item: item * item) as fetching:
-        ...     sum(sum(fetching.take()) for _ in fetching.rounds())
+        ...     sum(sum(fetching.take(1.0)) for _ in fetching.rounds())
         14
     """
 
@@ -152,16 +155,16 @@ class Fetching(Generic[T, R]):
         while self._left:
             yield self._left
 
-    def take(self, timeout_seconds: float | None = None) -> list[R]:
-        """Everything that is ready; waits for at least one, or nothing where that takes too long."""
-        try:
-            ready = [self._ready.get(timeout=timeout_seconds)]
-        except queue.Empty:
-            return []
-        while not self._ready.empty():
-            ready.append(self._ready.get())
-        results = []
-        for result in ready:
+    def take(self, timeout_seconds: float) -> list[R]:
+        """What is ready, once it is worth a load: `ENOUGH`, or all that is left, or whatever came in that time."""
+        until = monotonic() + timeout_seconds
+        results: list[R] = []
+        while len(results) < self._left:
+            seconds = max(until - monotonic(), 0.0) if len(results) < ENOUGH else 0.0
+            try:
+                result = self._ready.get(timeout=seconds) if seconds else self._ready.get_nowait()
+            except queue.Empty:
+                break
             if isinstance(result, BaseException):
                 raise result
             results.append(result)

@@ -36,9 +36,9 @@ class World:
         first: First local day of its history.
         train_until: Last day to train on.
         test_from: First day to test on.
-        test_to: Last day of history.
+        test_to: Last day to test on.
         tomorrow: The local day to predict.
-        evening: When `test_to` is over and the card of `tomorrow` is out (UTC).
+        evening: The evening before `tomorrow`, when its card is out and the day is over (UTC).
         night: When `tomorrow` is over (UTC).
         turn_to: Lets its clock stand at an instant (UTC).
         truth: The true probabilities of local days, first to last: `event_id`, `entrant_id`, `truth`.

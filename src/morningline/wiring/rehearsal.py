@@ -41,10 +41,8 @@ class Rehearsal:
     @property
     def history(self) -> CollectRequest:
         """What is over in the world's evening: the lists, and the results of every day."""
-        world = self.world
-        return CollectRequest(
-            feed=world.feed, what=["masters", "events"], first=world.first, last=world.test_to, only="results"
-        )
+        world, what = self.world, ["masters", "events"]
+        return CollectRequest(feed=world.feed, what=what, first=world.first, last=world.evening.date(), only="results")
 
     @property
     def cards(self) -> CollectRequest:
