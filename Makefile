@@ -26,7 +26,7 @@ $(STAMP): $(UV) requirements.lock pyproject.toml
 	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $(STAMP)
 
-demo: $(STAMP)  ## Run the whole loop on a synthetic world: import, features, backtest, predict, score, report
+demo: $(STAMP)  ## Run the whole loop on a synthetic world: collect, features, backtest, predict, score, report
 	@$(BIN)/morningline demo demo-workspace
 
 test: $(STAMP)  ## Lint, type-check and run the test suite

@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -89,14 +90,20 @@ def unlimited(url: str, days: int, state: str) -> None:
     rows = part["tables"]["ra_runners"]["new"] + part["tables"]["ra_results"]["new"]
     print(f"no limit, simulator {state}: {rows:,} runner rows from {part['calls']:,} calls", end=" ")
     print(f"in {part['seconds']:.1f} s of collecting, {seconds:.1f} s of command:", end=" ")
-    print(f"{rows / part['seconds']:,.0f} runner rows/s", flush=True)
+    print(f"{rows / part['seconds']:,.0f} runner rows/s", end=" ")
+    # A result is a row of `ra_runners` and one of `ra_results`; dlt makes one row of it.
+    print(f"({part['tables']['ra_results']['new'] / part['seconds']:,.0f} results/s)", flush=True)
 
 
 def rival(url: str, days: int) -> None:
     with workspace(url, 0) as environ:
         database = subprocess.run(
-            [BIN / "morningline", "db", "url"], env=environ, capture_output=True, text=True, check=True
+            [BIN / "morningline", "db", "url", "--hold", "600"], env=environ, capture_output=True, text=True, check=True
         ).stdout.strip()
+        # dlt wants the folder of the socket where a host would stand, and a password, which the server ignores.
+        login, _, socket = database.partition("?host=")
+        user = login.removeprefix("postgresql://").partition("@")[0]
+        database = f"postgresql://{user}:none@{quote(socket, safe='')}/{login.rpartition('/')[2]}"
         command = [BIN / "uv", "run", "--no-project", "--isolated", "--with", "dlt[postgres]", RIVAL]
         words = [str(word) for word in (*command, url, database, FIRST, days)]
         done = subprocess.run(words, env=environ, capture_output=True, text=True, check=False, cwd="/")
@@ -104,7 +111,7 @@ def rival(url: str, days: int) -> None:
         print(f"dlt did not run: {done.stderr.strip().splitlines()[-1]}", flush=True)
         return
     rows, seconds = (float(word) for word in done.stdout.split()[-2:])
-    print(f"dlt, the same results: {rows:,.0f} runner rows in {seconds:.1f} s: {rows / seconds:,.0f} runner rows/s")
+    print(f"dlt, the same results: {rows:,.0f} rows in {seconds:.1f} s: {rows / seconds:,.0f} results/s", flush=True)
 
 
 def limited(url: str, days: int) -> None:

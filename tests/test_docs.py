@@ -7,6 +7,7 @@ import io
 import os
 import re
 import shlex
+import socket
 import subprocess
 import sys
 import tempfile
@@ -37,6 +38,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 READ_BY_USERS = [ROOT / "README.md", *PAGES]
 HOW_TO = DOCS / "how-to" / "import-your-own-history.md"
+COLLECTING = DOCS / "how-to" / "collect-from-the-racing-api.md"
 QUICKSTART = DOCS / "quickstart.md"
 MAPPING_PAGE = (DOCS / "reference" / "mapping.md").read_text(encoding="utf-8")
 END = "--- the command has ended ---"
@@ -135,7 +137,8 @@ class Shell:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.process.communicate()
+        # What a page started in the background ends with it, also where a test fails on the way.
+        self.process.communicate("kill $(jobs -p) 2> /dev/null\n")
 
     def write(self, block: Block) -> None:
         name, *how = block.words
@@ -216,6 +219,23 @@ def test_importing_ones_own_history_goes_as_the_page_says(fresh_database: str, t
         assert follow(HOW_TO, shell) > 8
 
 
+def test_collecting_goes_as_the_page_says(fresh_database: str, tmp_path: Path) -> None:
+    from morningline.domains.racing.simulator import Simulator, SimulatorSettings
+
+    user = {"RACING_API_USERNAME": "user", "RACING_API_PASSWORD": "password"}
+    with Simulator(SimulatorSettings()) as simulator:
+        page = tmp_path / "page.md"
+        page.write_text(COLLECTING.read_text(encoding="utf-8").replace("http://127.0.0.1:8750", simulator.url))
+        with QuickShell(tmp_path, MORNINGLINE_DATABASE_URL=fresh_database, **user) as shell:
+            assert follow(page, shell) == 4
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port: int = listening.getsockname()[1]
+        return port
+
+
 @pytest.mark.proof
 def test_the_quickstart_goes_as_the_page_says() -> None:
     # Not under pytest's own folder, into which the embedded server's user may not look.
@@ -223,8 +243,10 @@ def test_the_quickstart_goes_as_the_page_says() -> None:
         folder = Path(name)
         (folder / ".venv").mkdir()
         (folder / ".venv" / "bin").symlink_to(Path(sys.executable).parent)
+        page = folder / "page.md"
+        page.write_text(QUICKSTART.read_text(encoding="utf-8").replace("8750", str(free_port())), encoding="utf-8")
         with Shell(folder) as shell:
-            assert follow(QUICKSTART, shell, **{"make demo": "morningline demo demo-workspace"}) > 6
+            assert follow(page, shell, **{"make demo": "morningline demo demo-workspace"}) > 6
 
 
 def test_every_mapping_on_the_reference_page_can_be_read(tmp_path: Path) -> None:

@@ -46,13 +46,17 @@ for _file, _basis in (("cards", "card"), ("results", "result")):
         ("ra_mst_horses", 'id = "horse"\nname = "called"'),
         (
             "ra_races",
-            (f'id = "race"\ndate = "day"\ncourse_id = {{ constant = "X" }}\nbasis = {{ constant = "{_basis}" }}\n'
-            'known_at = "known_at"'),
+            (
+                f'id = "race"\ndate = "day"\ncourse_id = {{ constant = "X" }}\nbasis = {{ constant = "{_basis}" }}\n'
+                'known_at = "known_at"'
+            ),
         ),
         (
             "ra_runners",
-            (f'race_id = "race"\nhorse_id = "horse"\nweight_lbs = "lbs"\nbasis = {{ constant = "{_basis}" }}\n'
-            'known_at = "known_at"'),
+            (
+                f'race_id = "race"\nhorse_id = "horse"\nweight_lbs = "lbs"\nbasis = {{ constant = "{_basis}" }}\n'
+                'known_at = "known_at"'
+            ),
         ),
     ):
         MAPPING += f'[[tables]]\nto = "{_table}"\nfrom = "{_file}"\n[tables.columns]\n{_columns}\n'
@@ -82,6 +86,7 @@ class Board:
     masters = ()
     days = ("racecards", "results")
     corrections: ClassVar = {"results": (0, 1, 8)}
+    details: ClassVar = {}
     options = None
     earliest = date(2024, 1, 1)
 

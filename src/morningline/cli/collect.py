@@ -102,6 +102,19 @@ def results(
 
 
 @app.command()
+def details(
+    *,
+    only: Only = None,
+    most: Annotated[int, typer.Option("--most", min=1, help="At most so many calls.")] = 1_000,
+    feed: Feed = RACING_API,
+    detach: Detach = False,
+    json: AsJson = False,
+) -> None:
+    """Collect what the feed knows of single horses, a call each: only of those it was never asked about."""
+    _collect(feed, ["details"], {"only": only, "most": most}, detach=detach, json=json)
+
+
+@app.command()
 def status(
     *, feed: Annotated[str | None, typer.Option("--feed", help="Only this feed.")] = None, json: AsJson = False
 ) -> None:
@@ -187,7 +200,7 @@ def _collect(
 
 def _progress(figures: dict[str, Any], sentence: str, share: float | None) -> str:
     """What a running collection says of itself, in a line."""
-    if "calls" not in figures:
+    if "events" not in figures:
         return sentence
     left = figures.get("seconds_left")
     parts = [
@@ -239,6 +252,9 @@ def _show_plans(plans: list[tuple[str, Plan]], request: CollectRequest, *, json:
 
 def _show_part(part: dict[str, Any]) -> None:
     """The end of a collection, as a person reads it."""
+    if part["what"] == "details":
+        show.line(f"details: {part['fetched']:,} fetched, {part['errors']:,} failed, {part['left']:,} still unknown.")
+        return
     fetches = ", ".join(f"{number:,} {status}" for status, number in part["fetches"].items()) or "nothing was missing"
     counts = f"{part['events']:,} events, {part['rows_kept']:,} rows kept, {part['calls']:,} calls"
     show.line(f"{part['what']}: {fetches}. {counts} in {_duration(part['seconds'])}.")

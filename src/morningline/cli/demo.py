@@ -127,9 +127,12 @@ def collect(program: Program, request: CollectRequest) -> None:
     for part in summary["parts"]:
         fetched = sum(part["fetches"].values())
         show.line(
-            f"Collected {part['what']}: {fetched:,} days and lists, {part['events']:,} races, courses and regions, "
-            f"{part['rows_kept']:,} rows, {part['calls']:,} calls in {part['seconds']:.1f} s."
+            f"{part['what']}: {fetched:,} fetches, {part['rows_kept']:,} rows kept, {part['calls']:,} calls "
+            f"in {part['seconds']:.1f} s."
         )
+    if summary["status"] != "complete":
+        show.line("NOT everything came; see `morningline collect status`.")
+        raise typer.Exit(3)
 
 
 def utc(instant: datetime) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from morningline.collection.committing import Committer
+from morningline.collection.committing import Committer, outlive
 from morningline.collection.fetching import Fetched, Fetching, fetch_day
 from morningline.collection.ledger import Item, Outcome, note, note_error, plan, sums, unfinished
 from morningline.collection.planning import make_plan
@@ -61,6 +61,7 @@ class Collector:
         self._committer = Committer(database)
         self._counted = client.calls
         self._finished: set[Item] = set()
+        self._taken: list[Fetched] = []
         self._refused: dict[str, str] = {}
         self._stopped: str | None = None
         self._total, self._tally = Tally(), Tally()
@@ -113,7 +114,7 @@ class Collector:
         if item.endpoint in self._refused:
             return _nothing(item, "refused", self._refused[item.endpoint])
         try:
-            return fetch_day(self._feed, self._settings, self._client, item, today)
+            return outlive(lambda: fetch_day(self._feed, self._settings, self._client, item, today))
         except (CredentialsError, WorkspaceError, DatabaseError):
             # No day would fare better, and each would cost a call.
             raise
@@ -133,9 +134,11 @@ class Collector:
         self._tally = Tally()
         while any(item not in self._finished for item in items):
             self._report(doing, planned)
-            fetched = fetching.take(TAKE_SECONDS)
-            if fetched:
-                self._take_in(fetched)
+            # What was taken is kept until it is committed: a step that is tried again takes it in first.
+            self._taken += fetching.take(0.0 if self._taken else TAKE_SECONDS)
+            if self._taken:
+                self._take_in(self._taken)
+                self._taken = []
         self._report(doing, planned)
         done: dict[str, Any] = msgspec.to_builtins(self._tally)
         return done

@@ -39,20 +39,14 @@ class Committer:
             DatabaseError: The database did not come back in time, or its disk is full.
         """
         import psycopg
-        import stamina
 
         try:
-            for attempt in stamina.retry_context(
-                on=_went_away, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=3.0
-            ):
-                with attempt:
-                    return self._once(work)
+            return outlive(lambda: self._once(work))
         except psycopg.errors.DiskFull as error:
             raise DatabaseError(
                 f"The disk of the database is full: {str(error).strip()}",
                 do="Make room and start again: everything committed so far stays, and nothing is fetched twice.",
             ) from error
-        raise AssertionError
 
     def _once(self, work: Callable[[psycopg.Connection[Any]], T]) -> T:
         if self._connection is None or self._connection.closed:
@@ -71,6 +65,25 @@ class Committer:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def outlive(work: Callable[[], T]) -> T:
+    """The result of work, which is done again while the database is away.
+
+    Args:
+        work: What to do; must come to the same when it is done again.
+
+    Raises:
+        DatabaseError: The database did not come back in time.
+    """
+    import stamina
+
+    for attempt in stamina.retry_context(
+        on=_went_away, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=3.0
+    ):
+        with attempt:
+            return work()
+    raise AssertionError  # the last attempt returns or raises
 
 
 def _went_away(error: Exception) -> bool:

@@ -166,10 +166,13 @@ class Fetching(Generic[T, R]):
             except queue.Empty:
                 break
             if isinstance(result, BaseException):
+                # Whoever asks again is told again: its thread is gone, and its item would be waited for in vain.
+                self._ready.put(result)
                 raise result
             results.append(result)
-        self._left -= len(results)
-        self._room.release(len(results))
+        if results:
+            self._left -= len(results)
+            self._room.release(len(results))
         return results
 
     def _work(self) -> None:

@@ -185,6 +185,10 @@ class Feed(Protocol):
         """Endpoints whose days the feed corrects: how many days after a day's end it is fetched again."""
 
     @property
+    def details(self) -> Mapping[str, tuple[str, str]]:
+        """Endpoints about one entity: its table, and the column that is missing where nothing was fetched yet."""
+
+    @property
     def options(self) -> type | None:
         """A dataclass of what `[feeds.<name>]` may say beyond what every feed's may, each field with a default.
 
@@ -198,6 +202,9 @@ class Feed(Protocol):
 
     def why_not(self, endpoint: str, day: date | None, settings: FeedSettings, today: date) -> str | None:
         """Why an endpoint cannot be asked for a day, in words; None where it can."""
+
+    def detail(self, endpoint: str, entity_id: str) -> Ask:
+        """The ask for one entity, of one of `details`."""
 
     def page(self, ask: Ask, body: bytes) -> Page:
         """Say what a body says of itself, cheaply.

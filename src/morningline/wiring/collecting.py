@@ -20,10 +20,11 @@ if TYPE_CHECKING:
     from morningline.collection.reparsing import Reparsed
     from morningline.domains.contract import Domain
     from morningline.runs.run import Run
+    from morningline.sources.client import FeedClient
     from morningline.sources.feed import Feed, Payload
     from morningline.wiring.program import Program
 
-WORDS = ("masters", "events", "today", "results")
+WORDS = ("masters", "events", "today", "results", "details")
 """What can be collected."""
 PATIENCE_SECONDS = 600.0
 """How long a feed that does not answer is waited for before its days are given up for this time."""
@@ -40,6 +41,7 @@ class CollectRequest:
         last: Last local day; yesterday where not given.
         only: Which of the feed's endpoints of days; all where not given.
         again: Fetch what is complete anew.
+        most: Of `details`, at most so many entities.
     """
 
     feed: str
@@ -48,6 +50,7 @@ class CollectRequest:
     last: date | None = None
     only: str | None = None
     again: bool = False
+    most: int = 1_000
 
 
 def wanted_of(feed: Feed, request: CollectRequest, what: str, now: datetime) -> Wanted:
@@ -115,9 +118,9 @@ def collect(program: Program, run: Run) -> dict[str, Any]:
     # The instant is part of the plan, so that a later attempt of the run plans the same.
     now = datetime.fromisoformat(run.step("begin", lambda: utc_now().isoformat()))
     today = now.astimezone(ZoneInfo(feed.time_zone)).date()
+    loader = _loader(feed, domain_named(feed.domain), run.id)
     parts = []
     for what in request.what:
-        wanted = wanted_of(feed, request, what, now)
         with FeedClient(
             feed,
             settings,
@@ -128,10 +131,28 @@ def collect(program: Program, run: Run) -> dict[str, Any]:
             patience_seconds=PATIENCE_SECONDS,
             check=run.check,
         ) as client:
-            loader = _loader(feed, domain_named(feed.domain), run.id)
-            collector = Collector(run, loader, settings, client, program.database)
-            parts.append({"what": what, **collector.collect(wanted, today)})
+            if what == "details":
+                done = _details(program, run, loader, client, request, today)
+            else:
+                collector = Collector(run, loader, settings, client, program.database)
+                done = collector.collect(wanted_of(feed, request, what, now), today)
+            parts.append({"what": what, **done})
     return _together(request.feed, parts)
+
+
+def _details(
+    program: Program, run: Run, loader: Loader, client: FeedClient, request: CollectRequest, today: date
+) -> dict[str, Any]:
+    from morningline.collection.committing import Committer
+    from morningline.collection.details import collect_details
+
+    endpoint = request.only or next(iter(loader.feed.details), "")
+    if endpoint not in loader.feed.details:
+        raise InputError(
+            f"The feed {request.feed} has no details of {endpoint!r}.", allowed=", ".join(loader.feed.details) or "none"
+        )
+    with Committer(program.database) as committer:
+        return collect_details(run, loader, client, committer, endpoint, most=request.most, today=today)
 
 
 def _together(feed: str, parts: list[dict[str, Any]]) -> dict[str, Any]:

@@ -202,7 +202,7 @@ def test_what_is_no_document_of_the_endpoint_is_a_broken_body(body: bytes) -> No
 
 
 def test_one_horse_is_asked_for_by_its_id() -> None:
-    made = feed.horse("hrs_5")
+    made = feed.detail("horses", "hrs_5")
     assert (made.path, made.limit) == ("/v1/horses/hrs_5/pro", "other")
     assert feed.page(made, b'{"id": "hrs_5", "name": "A"}').ids == ("hrs_5",)
     with pytest.raises(BrokenBodyError):

@@ -68,6 +68,7 @@ class RacingApi:
     days = ("racecards", "results")
     # Inquiries and appeals change a result in the days after; a day fetched while it lasted is fetched when it is over.
     corrections: Mapping[str, tuple[int, ...]] = MappingProxyType({"results": (0, 1, 3, 8)})
+    details: Mapping[str, tuple[str, str]] = MappingProxyType({"horses": ("ra_mst_horses", "foaled")})
     options = Options
 
     def first(
@@ -130,9 +131,9 @@ class RacingApi:
         days = (("start_date", str(day)), ("end_date", str(day)))
         return "/v1/results", (*days, *chosen, *paging), "other"
 
-    def horse(self, horse_id: str) -> Ask:
+    def detail(self, endpoint: str, entity_id: str) -> Ask:
         """The ask for all that is known of one horse; the Pro plan may ask it."""
-        return Ask(endpoint="horses", path=f"/v1/horses/{horse_id}/pro", limit="other")
+        return Ask(endpoint=endpoint, path=f"/v1/horses/{entity_id}/pro", limit="other")
 
     def page(self, ask: Ask, body: bytes) -> Page:
         """Say which items a body holds and which page comes next.
