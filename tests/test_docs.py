@@ -39,6 +39,7 @@ PAGES = sorted(DOCS.rglob("*.md"))
 READ_BY_USERS = [ROOT / "README.md", *PAGES]
 HOW_TO = DOCS / "how-to" / "import-your-own-history.md"
 COLLECTING = DOCS / "how-to" / "collect-from-the-racing-api.md"
+BREAKING = DOCS / "how-to" / "when-the-feed-breaks.md"
 QUICKSTART = DOCS / "quickstart.md"
 MAPPING_PAGE = (DOCS / "reference" / "mapping.md").read_text(encoding="utf-8")
 END = "--- the command has ended ---"
@@ -228,6 +229,10 @@ def test_collecting_goes_as_the_page_says(fresh_database: str, tmp_path: Path) -
         page.write_text(COLLECTING.read_text(encoding="utf-8").replace("http://127.0.0.1:8750", simulator.url))
         with QuickShell(tmp_path, MORNINGLINE_DATABASE_URL=fresh_database, **user) as shell:
             assert follow(page, shell) == 4
+            queries = [said for said in spoken(BREAKING) if said.startswith("morningline db query ")]
+            assert len(queries) > 5
+            for query in queries:
+                assert re.search(r"^\d+ rows?$", shell.type(query), re.MULTILINE), query
 
 
 def free_port() -> int:
@@ -508,6 +513,7 @@ TERMS = (
     *("verdict", "expected calibration error", "Brier score", "going", "off time", "rail", "final tote", "SP"),
     *("dead heat", "non-runner", "par", "speed figure", "surprise", "strength", "workspace", "domain", "task"),
     *("winner log loss", "top-1", "combined", "market-free", "fair odds", "day-clustered interval"),
+    *("run", "worker", "feed", "ask", "payload", "raw archive", "coverage", "window", "generation", "basis"),
 )
 
 

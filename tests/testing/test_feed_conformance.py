@@ -6,6 +6,7 @@ import base64
 import re
 import sys
 import urllib.request
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,7 @@ import pytest
 from morningline.domains.racing.feeds.racing_api import Options, RacingApi
 from morningline.domains.racing.feeds.racing_api import feed as racing_api
 from morningline.domains.racing.simulator import Simulator, SimulatorSettings
+from morningline.sources.feed import Page
 from morningline.sources.feed_settings import FeedSettings
 from morningline.testing import Exchange, FeedConformance
 
@@ -83,8 +85,6 @@ class Watchful(RacingApi):
     """A feed that reads the clock of the fetch into its rows."""
 
     def read(self, payloads: Sequence[Payload]) -> FeedRows:
-        from dataclasses import replace
-
         rows = super().read(payloads)
         seen = pl.lit(payloads[0].fetched_at.isoformat()).alias("seen_at")
         return replace(rows, frames={name: frame.with_columns(seen) for name, frame in rows.frames.items()})
@@ -93,9 +93,7 @@ class Watchful(RacingApi):
 class Trusting(RacingApi):
     """A feed that takes every body for a whole document."""
 
-    def page(self, ask: Ask, body: bytes):  # type: ignore[no-untyped-def]  # noqa: ANN201
-        from morningline.sources.feed import Page
-
+    def page(self, ask: Ask, body: bytes) -> Page:
         del ask, body
         return Page(total=None, ids=("1",))
 

@@ -275,5 +275,5 @@ def _show_part(part: dict[str, Any]) -> None:
     if part["unknown_keys"]:
         shown = ", ".join(f"{key} ({number:,})" for key, number in part["unknown_keys"].items())
         show.line(f"Keys this program does not know, kept in `extra`: {shown}")
-    if part["status"] != "complete":
+    if part["problems"] or part["stopped"]:
         show.line("NOT everything is there. Run it again to go on; `morningline collect status` shows what is missing.")

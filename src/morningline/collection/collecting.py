@@ -84,16 +84,19 @@ class Collector:
         started = monotonic()
         with self._committer:
             self._run.progress("Planning", 0.0)
-            planned = self._run.step("plan", lambda: self._plan(wanted))
+            title = ", ".join(wanted.endpoints)
+            planned = self._run.step(f"plan {title}", lambda: self._plan(wanted))
             months = msgspec.convert(planned["months"], Months)
             items = [item for month in months.values() for item in month]
-            left = self._committer.commit(lambda connection: unfinished(connection, self._feed.name, items))
+            left = self._committer.commit(
+                lambda connection: unfinished(connection, self._feed.name, items, self._run.id)
+            )
             self._finished = set(items) - set(left)
             with Fetching(left, partial(self._fetch, today=today)) as fetching:
                 for number, (name, month) in enumerate(months.items(), 1):
                     work = partial(self._month, fetching, month, f"{name}, {number} of {len(months)}", len(items))
-                    self._total = self._total.plus(msgspec.convert(self._run.step(name, work), Tally))
-            return self._summary(planned, monotonic() - started)
+                    self._total = self._total.plus(msgspec.convert(self._run.step(f"{title} {name}", work), Tally))
+            return self._summary(wanted, planned, monotonic() - started)
 
     def _plan(self, wanted: Wanted) -> dict[str, Any]:
         def write(connection: psycopg.Connection[Any]) -> dict[str, Any]:
@@ -203,8 +206,8 @@ class Collector:
             seconds_left=round((planned - done) / pace) if pace else None,
         )
 
-    def _summary(self, planned: dict[str, Any], seconds: float) -> dict[str, Any]:
-        ledger = self._committer.commit(lambda connection: sums(connection, self._run.id))
+    def _summary(self, wanted: Wanted, planned: dict[str, Any], seconds: float) -> dict[str, Any]:
+        ledger = self._committer.commit(lambda connection: sums(connection, self._run.id, wanted.endpoints))
         whole = set(ledger["fetches"]) <= {"complete"} and not self._stopped and not planned["refused"]
         total = self._total
         return {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from morningline.kit.errors import DatabaseError
+from morningline.kit.retries import attempts
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,11 +77,7 @@ def outlive(work: Callable[[], T]) -> T:
     Raises:
         DatabaseError: The database did not come back in time.
     """
-    import stamina
-
-    for attempt in stamina.retry_context(
-        on=_went_away, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=3.0
-    ):
+    for attempt in attempts(on=_went_away, attempts=None, timeout=PATIENCE_SECONDS, wait_initial=0.2, wait_max=3.0):
         with attempt:
             return work()
     raise AssertionError  # the last attempt returns or raises

@@ -6,8 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from morningline.collection.fetching import Fetched, Fetching
-from morningline.collection.ledger import Item, Outcome, standings
-from morningline.collection.planning import next_generation
+from morningline.collection.ledger import Item, Outcome, plan, standings
 from morningline.kit.errors import CredentialsError, FeedError, PlanError, QuotaError
 
 if TYPE_CHECKING:
@@ -49,14 +48,16 @@ def collect_details(
         QuotaError: The calls of the day are used up; what came before is kept.
     """
     feed = loader.feed
-    wanted: list[str] = run.step("entities", lambda: committer.commit(lambda c: _unknown(c, feed, endpoint, most)))
+    begun = run.step("entities", lambda: committer.commit(lambda c: _begin(c, feed, endpoint, most, today, run.id)))
+    wanted: list[str] = begun["ids"]
     done = errors = 0
     for number, start in enumerate(range(0, len(wanted), TOGETHER), 1):
         ids = wanted[start : start + TOGETHER]
         run.progress(f"{endpoint}: {start:,} of {len(wanted):,}", start / len(wanted), calls=client.calls)
 
-        def batch(ids: Sequence[str] = ids) -> list[int]:
-            item = committer.commit(lambda c: _item(c, feed, endpoint, today))
+        item = Item(endpoint=endpoint, day=today, generation=begun["generation"] + number)
+
+        def batch(ids: Sequence[str] = ids, item: Item = item) -> list[int]:
             asks = [replace(feed.detail(endpoint, i), day=today, generation=item.generation) for i in ids]
             payloads, lost = _fetched(run, client, asks)
             outcome = Outcome(item=item, status="complete", events=len(payloads), pages=len(payloads))
@@ -88,18 +89,26 @@ def _fetched(run: Run, client: Fetches, asks: Sequence[Ask]) -> tuple[list[Paylo
     return [p for p in payloads if p is not None], payloads.count(None)
 
 
-def _item(connection: psycopg.Connection[Any], feed: Feed, endpoint: str, today: date) -> Item:
+def _begin(
+    connection: psycopg.Connection[Any], feed: Feed, endpoint: str, most: int, today: date, run_id: str
+) -> dict[str, Any]:
+    """Whom to ask about, and the generations that are this run's own: what an abandoned run fetched stays apart."""
+    ids = _unknown(connection, feed, endpoint, most)
     standing = standings(connection, feed.name, [endpoint], today, today).get((endpoint, today))
-    return Item(endpoint=endpoint, day=today, generation=next_generation(standing))
+    last = standing.generation if standing else 0
+    batches = range(1, len(range(0, len(ids), TOGETHER)) + 1)
+    plan(connection, feed.name, [Item(endpoint=endpoint, day=today, generation=last + n) for n in batches], run_id)
+    return {"ids": ids, "generation": last}
 
 
 def _unknown(connection: psycopg.Connection[Any], feed: Feed, endpoint: str, most: int | None) -> list[str]:
-    """Ids of entities that lack what the endpoint gives and were never asked for, in their order."""
+    """Ids of entities that lack what the endpoint gives and of which no answer was loaded, in their order."""
     table, column = feed.details[endpoint]
     path = feed.detail(endpoint, "{}").path
     rows = connection.execute(
-        f"SELECT e.id FROM {table} AS e WHERE e.{column} IS NULL AND NOT EXISTS (SELECT FROM payloads "  # noqa: S608 - the plug-in's own names
-        "WHERE feed = %s AND endpoint = %s AND usable AND path = replace(%s::text, '{}', e.id)) "
+        f"SELECT e.id FROM {table} AS e WHERE e.{column} IS NULL AND NOT EXISTS ("  # noqa: S608 - the plug-in's own names
+        "SELECT FROM payloads JOIN coverage USING (feed, endpoint, day, generation) WHERE feed = %s AND endpoint = %s "
+        "AND usable AND load_number IS NOT NULL AND path = replace(%s::text, '{}', e.id)) "
         "ORDER BY e.id LIMIT %s".encode(),
         (feed.name, endpoint, path, most),
     ).fetchall()

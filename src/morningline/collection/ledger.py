@@ -100,8 +100,8 @@ def loaded_before(connection: psycopg.Connection[Any], feed: str, items: Iterabl
     return {wanted[place - 1] for (place,) in rows}
 
 
-def unfinished(connection: psycopg.Connection[Any], feed: str, items: Iterable[Item]) -> list[Item]:
-    """Those fetches that were neither loaded nor refused nor empty, in this or a later generation, in their order."""
+def unfinished(connection: psycopg.Connection[Any], feed: str, items: Iterable[Item], run_id: str) -> list[Item]:
+    """Those fetches, in their order, that were neither loaded nor found empty, nor refused to this run."""
     wanted = list(items)
     rows = connection.execute(
         """
@@ -109,36 +109,39 @@ def unfinished(connection: psycopg.Connection[Any], feed: str, items: Iterable[I
             AS wanted (endpoint, day, generation, place)
         WHERE NOT EXISTS (
             SELECT FROM coverage AS c WHERE c.feed = %s AND c.endpoint = wanted.endpoint AND c.day = wanted.day
-            AND c.generation >= wanted.generation AND (c.load_number IS NOT NULL OR c.status IN ('complete', 'refused'))
+            AND c.generation >= wanted.generation AND (
+                c.load_number IS NOT NULL OR c.status = 'complete' OR (c.status = 'refused' AND c.run_id = %s)
+            )
         ) ORDER BY place
         """,
-        ([i.endpoint for i in wanted], [i.day for i in wanted], [i.generation for i in wanted], feed),
+        ([i.endpoint for i in wanted], [i.day for i in wanted], [i.generation for i in wanted], feed, run_id),
     ).fetchall()
     return [wanted[place - 1] for (place,) in rows]
 
 
-def sums(connection: psycopg.Connection[Any], run_id: str) -> dict[str, Any]:
-    """What the ledger says a run did: fetches by status, their events, pages and rows, and why some lack."""
+def sums(connection: psycopg.Connection[Any], run_id: str, endpoints: Iterable[str]) -> dict[str, Any]:
+    """What the ledger says a run did for endpoints: fetches by status, their events, pages, rows, and what lacks."""
+    asked = (run_id, list(endpoints))
     rows = connection.execute(
         """
         SELECT status, count(*), sum(events), sum(pages), sum(rows_read), sum(rows_kept), sum(rows_quarantined)
         FROM (
-            SELECT DISTINCT ON (feed, endpoint, day) * FROM coverage WHERE run_id = %s
+            SELECT DISTINCT ON (feed, endpoint, day) * FROM coverage WHERE run_id = %s AND endpoint = ANY(%s)
             ORDER BY feed, endpoint, day, generation DESC
         ) AS latest GROUP BY status ORDER BY status
         """,
-        (run_id,),
+        asked,
     ).fetchall()
     names = ("events", "pages", "rows_read", "rows_kept", "rows_quarantined")
     counts = {name: sum(int(row[2 + place] or 0) for row in rows) for place, name in enumerate(names)}
     problems = connection.execute(
         """
         SELECT endpoint, status, reason, count(*), min(day)::text, max(day)::text FROM (
-            SELECT DISTINCT ON (feed, endpoint, day) * FROM coverage WHERE run_id = %s
+            SELECT DISTINCT ON (feed, endpoint, day) * FROM coverage WHERE run_id = %s AND endpoint = ANY(%s)
             ORDER BY feed, endpoint, day, generation DESC
         ) AS latest WHERE status <> 'complete' GROUP BY 1, 2, 3 ORDER BY 5, 1 LIMIT 100
         """,
-        (run_id,),
+        asked,
     ).fetchall()
     columns = ("endpoint", "status", "reason", "days", "first", "last")
     return {

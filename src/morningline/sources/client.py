@@ -16,6 +16,7 @@ from morningline.kit.errors import (
     RefusedError,
     WorkspaceError,
 )
+from morningline.kit.retries import attempts
 from morningline.sources.archive import known
 from morningline.sources.breaker import Breaker, OpenBreakerError
 from morningline.sources.connections import Connections
@@ -139,12 +140,10 @@ class FeedClient:
             WorkspaceError: The archive cannot be written.
             DatabaseError: The database went away; trying later can help.
         """
-        import stamina
-
         there = self._connections.run(lambda connection: known(connection, self.feed.name, [ask.request]))
         if there:
             return self._archive.read(there[ask.request])
-        for attempt in stamina.retry_context(
+        for attempt in attempts(
             on=_may_pass,
             attempts=self.settings.attempts,
             timeout=None,
