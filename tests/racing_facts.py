@@ -103,7 +103,7 @@ def events_from(facts: Facts) -> Events:
 
 def untidy(facts: Facts, seed: int) -> Facts:
     """The same facts come in as they do in life: late, in pieces, with gaps and with second markets."""
-    luck = random.Random(seed)  # noqa: S311 - repeatable chance, no secret
+    luck = random.Random(seed)
     delays = {
         "ra_races": [timedelta(0)] * 30 + [timedelta(hours=7)],
         "ra_runners": [timedelta(0)] * 30 + [timedelta(hours=9), timedelta(days=9)],

@@ -96,7 +96,7 @@ def test_the_backtest_reaches_its_figures_twice_with_equal_bits(workspace: Path)
 
 def test_thirty_kills_leave_all_or_nothing_and_the_same_facts(workspace: Path):
     wanted = json.loads(run(workspace, "db", "fingerprint", "--json"))["fingerprint"]
-    chance = random.Random(20)  # noqa: S311 - moments to kill at, not secrets
+    chance = random.Random(20)
     with tempfile.TemporaryDirectory(prefix="morningline-kills-") as folder:
         victim = Workspace.create(Path(folder) / "hk").root
         command = [sys.executable, "-m", "morningline.cli", "import", "hk", str(DATA)]

@@ -126,9 +126,8 @@ def test_workers_killed_at_random_moments_lose_nothing(
         repeated = repeated_at(feed.calls(), deaths)
         assert max(repeated) <= THREADS
         faulty = sum(not call.clean for call in feed.calls())
-        print(
-            f"\nkills: {time.monotonic() - began:.1f} s, {len(feed.calls())} calls, {faulty} faulty, repeated per kill {repeated}"
-        )
+        seconds = time.monotonic() - began
+        print(f"\nkills: {seconds:.1f} s, {len(feed.calls())} calls, {faulty} faulty, repeated per kill {repeated}")
 
 
 @pytest.mark.proof

@@ -55,7 +55,7 @@ def days_that_differ(database: Database, batch: pl.DataFrame, days: int) -> dict
     """For some days of chance: what is not the same when each is computed alone at its cut-off."""
     moments = batch.select("day", "as_of").unique().sort("day", "as_of")
     found = {}
-    chosen = random.Random(20).sample(range(moments.height), days)  # noqa: S311 - repeatable chance, no secret
+    chosen = random.Random(20).sample(range(moments.height), days)
     for row in chosen:
         day, cutoff = moments.row(row)
         with database.connect(read_only=True) as connection:

@@ -62,7 +62,7 @@ def test_neither_the_order_of_arrival_nor_the_size_of_a_load_changes_a_fact(
     calm = facts.prints()
     facts.empty()
     execute(facts, "TRUNCATE coverage")
-    chance = random.Random(seed)  # noqa: S311 - a test's delays
+    chance = random.Random(seed)
     monkeypatch.setattr(fetching, "AHEAD", 1 + 3 * seed)
     collect(facts.database, tmp_path, Calls(before=lambda _ask: time.sleep(chance.random() / 50)), wanted(8))
     assert facts.prints() == calm

@@ -78,7 +78,7 @@ def read_feed_settings(feed: Feed, table: Mapping[str, object], home: Path) -> F
     _check(feed, common)
     return FeedSettings(
         name=feed.name,
-        url=_address(feed, common.url or feed.url),
+        url=_address(feed, feed.url if common.url is None else common.url),
         account=common.account,
         username_env=_either(common.username_env, feed.username_env),
         password_env=_either(common.password_env, feed.password_env),

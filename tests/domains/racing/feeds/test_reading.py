@@ -167,7 +167,7 @@ def test_a_body_that_became_unreadable_is_set_aside_whole() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_chance_damage_loses_only_what_it_hits(seed: int) -> None:
-    luck = random.Random(seed)  # noqa: S311 - repeatable chance, no secret
+    luck = random.Random(seed)
     page = json.loads(whole_page())
     spoiled = luck.choice(["date", "race_name", "course"])
     page["racecards"][1][spoiled] = luck.choice([[], {}, [[1]]])

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
 from hmac import compare_digest
@@ -67,9 +68,22 @@ class Service:
         self._limits = RateLimits(settings.limits)
         self._answers = Answers(settings, Pages(settings, self.clock), self._faults)
         self._accounts = {account.username: account for account in settings.accounts}
+        # One thread makes the bodies, so that calls are counted when they arrive and not when a long body is done.
+        self.kitchen = ThreadPoolExecutor(1, thread_name_prefix="simulator-bodies")
 
     def reply(self, method: str, target: str, authorization: str | None) -> Reply:
-        """Decide on the reply to a request.
+        """The reply to a request.
+
+        Args:
+            method: HTTP method.
+            target: Path and query.
+            authorization: The header of that name.
+        """
+        decided = self.decide(method, target, authorization)
+        return decided if isinstance(decided, Reply) else decided()
+
+    def decide(self, method: str, target: str, authorization: str | None) -> Reply | Callable[[], Reply]:
+        """Decide at once what becomes of a request; what makes its reply where that takes time.
 
         Args:
             method: HTTP method.
@@ -102,7 +116,9 @@ class Service:
             return _sent(detail(401, f"{endpoint.plan.capitalize()} Plan required"), account=account.username)
         return None
 
-    def _served(self, account: Account, path: str, target: str, query: list[tuple[str, str]]) -> Reply:
+    def _served(
+        self, account: Account, path: str, target: str, query: list[tuple[str, str]]
+    ) -> Reply | Callable[[], Reply]:
         """Answer a call, unless something goes wrong on purpose."""
         fault = self._faults.meet(target)
         if fault == "too many":
@@ -111,7 +127,9 @@ class Service:
             return Reply(status=502, body=GATEWAY_PAGE, fault=fault, account=account.username, content_type="text/html")
         if fault in {"no answer", "reset"}:
             return Reply(status=0, fault=fault, account=account.username)
-        return _sent(self._answers.answer(path, query, shrunk=fault == "shrunk"), fault=fault, account=account.username)
+        return lambda: _sent(
+            self._answers.answer(path, query, shrunk=fault == "shrunk"), fault=fault, account=account.username
+        )
 
     def _too_many(self, account: Account, limit: float, wait: float, fault: str = "") -> Reply:
         headers = (("retry-after", str(max(1, round(wait)))),) if self.settings.retry_after else ()
@@ -232,7 +250,22 @@ class Connection(asyncio.Protocol):
         headers = {name: value for name, value in request.headers if name == b"authorization"}
         given = headers.get(b"authorization")
         method, target = request.method.decode(), request.target.decode("latin-1")
-        reply = self._service.reply(method, target, given.decode("latin-1") if given is not None else None)
+        decided = self._service.decide(method, target, given.decode("latin-1") if given is not None else None)
+        if isinstance(decided, Reply):
+            self._answer(method, target, decided)
+        else:
+            self._occupied = True
+            self._slow = asyncio.get_running_loop().create_task(self._made(method, target, decided))
+
+    async def _made(self, method: str, target: str, make: Callable[[], Reply]) -> None:
+        """Answer with a body that takes a while to make."""
+        reply = await asyncio.get_running_loop().run_in_executor(self._service.kitchen, make)
+        self._occupied = False
+        self._answer(method, target, reply)
+        if not self._occupied:
+            self._work()
+
+    def _answer(self, method: str, target: str, reply: Reply) -> None:
         if reply.fault == "truncated":
             # The length fits what is sent: only the JSON shows that something is missing.
             reply = replace(reply, body=reply.body[: len(reply.body) * 2 // 3])
@@ -323,3 +356,4 @@ async def serve(service: Service, port: int, ready: Callable[[int], None], stop:
     for connection in tuple(connections):
         connection.abort()
     await server.wait_closed()
+    service.kitchen.shutdown(wait=False, cancel_futures=True)
