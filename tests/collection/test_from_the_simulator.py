@@ -109,7 +109,7 @@ def test_what_an_abandoned_run_fetched_of_horses_is_asked_again(program: Program
         def __init__(self) -> None:
             self.feed = feed
 
-        def load(self, *_: object) -> None:
+        def load_at_once(self, *_: object) -> None:
             raise GoneError
 
     from morningline.sources.client import FeedClient

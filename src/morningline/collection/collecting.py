@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from time import monotonic
@@ -10,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from morningline.collection.committing import Committer, outlive
-from morningline.collection.fetching import Fetched, Fetching, fetch_day
-from morningline.collection.ledger import Item, Outcome, note, note_error, plan, sums, unfinished
+from morningline.collection.fetching import ENOUGH, Fetched, Fetching, fetch_day
+from morningline.collection.ledger import Item, Outcome, loaded_before, note, note_error, plan, sums, unfinished
 from morningline.collection.planning import make_plan
 from morningline.collection.tallying import Pace, Tally
 from morningline.kit.errors import (
@@ -25,12 +27,13 @@ from morningline.kit.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from concurrent.futures import Future
     from datetime import date
 
     import psycopg
 
     from morningline.collection.fetching import Fetches
-    from morningline.collection.loading import Loader
+    from morningline.collection.loading import Loaded, Loader, Prepared
     from morningline.collection.planning import Wanted
     from morningline.kit.database import Database
     from morningline.runs.run import Run
@@ -61,7 +64,8 @@ class Collector:
         self._committer = Committer(database)
         self._counted = client.calls
         self._finished: set[Item] = set()
-        self._taken: list[Fetched] = []
+        self._batches: deque[tuple[Sequence[Fetched], Future[Prepared]]] = deque()
+        self._reading = ThreadPoolExecutor(1, thread_name_prefix="reading")
         self._refused: dict[str, str] = {}
         self._stopped: str | None = None
         self._total, self._tally = Tally(), Tally()
@@ -82,7 +86,7 @@ class Collector:
             RunCancelled: The run was cancelled; what was loaded stays.
         """
         started = monotonic()
-        with self._committer:
+        with self._committer, self._reading:
             self._run.progress("Planning", 0.0)
             title = ", ".join(wanted.endpoints)
             planned = self._run.step(f"plan {title}", lambda: self._plan(wanted))
@@ -137,16 +141,27 @@ class Collector:
         self._tally = Tally()
         while any(item not in self._finished for item in items):
             self._report(doing, planned)
-            # What was taken is kept until it is committed: a step that is tried again takes it in first.
-            self._taken += fetching.take(0.0 if self._taken else TAKE_SECONDS)
-            if self._taken:
-                self._take_in(self._taken)
-                self._taken = []
+            # The next batch is read while this one is loaded, if there is enough of it already.
+            if not self._batches or fetching.ready() >= ENOUGH:
+                self._prepare(fetching.take(0.0 if self._batches else TAKE_SECONDS))
+            if self._batches:
+                # It is kept until it is committed: a step that is tried again takes it in first.
+                self._take_in(*self._batches[0])
+                self._batches.popleft()
         self._report(doing, planned)
         done: dict[str, Any] = msgspec.to_builtins(self._tally)
         return done
 
-    def _take_in(self, fetched: Sequence[Fetched]) -> None:
+    def _prepare(self, fetched: Sequence[Fetched]) -> None:
+        """Have a batch read by the reading thread."""
+        if not fetched:
+            return
+        came = [f for f in fetched if f.payloads]
+        items = [f.outcome.item for f in came]
+        revised = self._committer.commit(lambda connection: loaded_before(connection, self._feed.name, items))
+        self._batches.append((fetched, self._reading.submit(self._loader.prepare, came, revised)))
+
+    def _take_in(self, fetched: Sequence[Fetched], prepared: Future[Prepared]) -> None:
         calls = self._client.calls - self._counted
         self._counted += calls
         self._tally.calls += calls
@@ -159,16 +174,21 @@ class Collector:
             self._committer.commit(lambda connection: self._note(connection, lost))
         came = [f for f in fetched if f.payloads]
         if came:
-            self._load(came)
+            self._load(came, prepared)
         self._days.add(len(fetched))
         self._finished.update(f.planned for f in fetched)
 
-    def _load(self, came: Sequence[Fetched]) -> None:
+    def _load(self, came: Sequence[Fetched], prepared: Future[Prepared] | None = None) -> None:
         """Load days together; where that fails, one by one, so that a day nobody can read stops no other."""
         import psycopg
 
+        def load(connection: psycopg.Connection[Any]) -> Loaded:
+            if prepared is None:
+                return self._loader.load_at_once(connection, came)
+            return self._loader.load(connection, prepared.result())
+
         try:
-            self._tally.add(self._committer.commit(lambda connection: self._loader.load(connection, came)))
+            self._tally.add(self._committer.commit(load))
         except (psycopg.DataError, psycopg.IntegrityError, MorninglineError) as error:
             if isinstance(error, MorninglineError) and error.transient:
                 raise

@@ -61,7 +61,9 @@ def collect_details(
             asks = [replace(feed.detail(endpoint, i), day=today, generation=item.generation) for i in ids]
             payloads, lost = _fetched(run, client, asks)
             outcome = Outcome(item=item, status="complete", events=len(payloads), pages=len(payloads))
-            committer.commit(lambda c: loader.load(c, [Fetched(planned=item, outcome=outcome, payloads=payloads)]))
+            committer.commit(
+                lambda c: loader.load_at_once(c, [Fetched(planned=item, outcome=outcome, payloads=payloads)])
+            )
             return [len(payloads), lost]
 
         came, lost = run.step(f"{endpoint} {number}", batch)

@@ -155,6 +155,10 @@ class Fetching(Generic[T, R]):
         while self._left:
             yield self._left
 
+    def ready(self) -> int:
+        """How much could be taken at once."""
+        return self._ready.qsize()
+
     def take(self, timeout_seconds: float) -> list[R]:
         """What is ready, once it is worth a load: `ENOUGH`, or all that is left, or whatever came in that time."""
         until = monotonic() + timeout_seconds

@@ -85,7 +85,7 @@ def reparse(
         progress(f"Reading {batch[0].item.day} again", done / max(len(fetches), 1))
         fetched = [Fetched(planned=o.item, outcome=o, payloads=payloads_of(feed, o.item)) for o in batch]
         with connection.transaction():
-            loaders[feed].load(connection, fetched)
+            loaders[feed].load_at_once(connection, fetched)
         done += len(batch)
     connection.commit()
     progress("Comparing", 1.0)

@@ -34,11 +34,38 @@ class Rejection:
     keys: pl.DataFrame
 
 
+@dataclass(frozen=True)
+class ShapedRows:
+    """Rows of text read as rows of tables, before anything stored is looked at.
+
+    Args:
+        tables: Table name to its rows, with `#file`, `#row` and `#source`.
+        assembly: What could not be read.
+    """
+
+    tables: dict[str, pl.DataFrame]
+    assembly: Assembly
+
+
+def shape_rows(
+    mapping: Mapping, sources: Map[str, Source], catalog: Catalog, converters: Map[str, Converter]
+) -> ShapedRows:
+    """Read rows of text as rows of tables; needs no database.
+
+    Args:
+        mapping: How the files are read.
+        sources: Their rows as text.
+        catalog: The domain's tables.
+        converters: Notations by name.
+    """
+    assembly = Assembly()
+    return ShapedRows(_shape_all(mapping, sources, catalog, converters, assembly), assembly)
+
+
 def assemble(
     mapping: Mapping,
-    sources: Map[str, Source],
+    rows: ShapedRows,
     catalog: Catalog,
-    converters: Map[str, Converter],
     reject: Callable[[Map[str, pl.DataFrame]], Sequence[Rejection]],
     connection: psycopg.Connection[Any],
 ) -> Assembly:
@@ -46,17 +73,15 @@ def assemble(
 
     Args:
         mapping: How the files are read.
-        sources: Their rows as text.
+        rows: What they hold, of `shape_rows`; used up.
         catalog: The domain's tables.
-        converters: Notations by name.
         reject: The domain's own limits.
         connection: For events and entities that an earlier import brought.
 
     Returns:
         The accepted rows and everything that was turned away.
     """
-    assembly = Assembly()
-    shaped = _shape_all(mapping, sources, catalog, converters, assembly)
+    assembly, shaped = rows.assembly, rows.tables
     add_clocks(shaped, mapping, catalog, connection, assembly)
     for table in catalog.tables:
         if table.name in shaped:

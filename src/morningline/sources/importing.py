@@ -13,7 +13,7 @@ import polars as pl
 from morningline.facts.store import LoadCount, load
 from morningline.kit.clock import utc_now
 from morningline.kit.errors import InputError
-from morningline.sources.assembling import assemble
+from morningline.sources.assembling import assemble, shape_rows
 from morningline.sources.convert import CONVERTERS
 from morningline.sources.joining import read_sources
 from morningline.sources.quarantine import quarantine_rows, turned_away
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from morningline.facts.table import Catalog
     from morningline.kit.database import Database
-    from morningline.sources.assembling import Rejection
+    from morningline.sources.assembling import Rejection, ShapedRows
     from morningline.sources.assembly import Assembly
     from morningline.sources.convert import Converter
     from morningline.sources.mapping import Mapping
@@ -94,7 +94,9 @@ def import_files(
     converters = {**CONVERTERS, **rules.converters}
     sources = read_sources(mapping, folder, converters, lambda name: progress(f"Reading {name}", 0.05))
     with database.connect() as connection:
-        assembly, counts = take_in(connection, mapping, sources, rules, progress)
+        progress("Reading rows as facts", 0.15)
+        rows = shape_rows(mapping, sources, rules.catalog, converters)
+        assembly, counts = take_in(connection, mapping, rows, rules, progress)
         progress("Checking what was accepted", 0.95)
         findings = rules.findings(_whole(assembly.frames, rules.catalog))
         report = _report(mapping, folder, sources, assembly, counts, findings, time.perf_counter() - started)
@@ -104,18 +106,14 @@ def import_files(
 
 
 def take_in(
-    connection: psycopg.Connection[Any],
-    mapping: Mapping,
-    sources: Map[str, Source],
-    rules: ImportRules,
-    progress: Progress,
+    connection: psycopg.Connection[Any], mapping: Mapping, rows: ShapedRows, rules: ImportRules, progress: Progress
 ) -> tuple[Assembly, dict[str, LoadCount]]:
-    """Make rows of text into facts and load them, inside the caller's transaction.
+    """Make rows of tables into facts and load them, inside the caller's transaction.
 
     Args:
         connection: An open connection; the caller commits. One transaction at a time takes facts in.
-        mapping: How the rows are read.
-        sources: The rows, by the mapping's name of their file.
+        mapping: How the rows were read.
+        rows: The rows, of `shape_rows`; used up.
         rules: The domain's tables, notations and checks.
         progress: Told what is being done and how far it is.
 
@@ -123,9 +121,7 @@ def take_in(
         What was accepted and turned away, and what loading it did to each table.
     """
     connection.execute(b"SELECT pg_advisory_xact_lock(%d)" % IMPORT_LOCK)
-    progress("Reading rows as facts", 0.15)
-    converters = {**CONVERTERS, **rules.converters}
-    assembly = assemble(mapping, sources, rules.catalog, converters, rules.reject, connection)
+    assembly = assemble(mapping, rows, rules.catalog, rules.reject, connection)
     return assembly, _load(connection, rules.catalog, assembly, progress)
 
 
