@@ -70,10 +70,16 @@ def follow(
 
     if not detach:
         # Loading the engine takes a second; it may pass while the database starts.
-        Thread(target=import_module, args=("dbos",), daemon=True).start()
+        Thread(target=_preload, daemon=True).start()
     with program.database.connect() as connection:
         run_id = store.enqueue(connection, kinds(program)[kind], parameters, asked_by=who(), priority=priority)
     return outcome(watch(program, run_id, title=title, detach=detach, json=json, told=told))
+
+
+def _preload() -> None:
+    """Load the engine; a process that ends meanwhile, refused, may break that off without a word."""
+    with suppress(Exception):
+        import_module("dbos")
 
 
 def watch(program: Program, run_id: str, *, title: str, detach: bool, json: bool, told: Told | None = None) -> RunRow:
