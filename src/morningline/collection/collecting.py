@@ -168,8 +168,6 @@ class Collector:
         self._calls.add(calls)
         lost = [f for f in fetched if not f.payloads]
         if lost:
-            for one in lost:
-                self._tally.count(one.outcome.status)
             self._tally.errors += sum(f.error is not None for f in lost)
             self._committer.commit(lambda connection: self._note(connection, lost))
         came = [f for f in fetched if f.payloads]
@@ -198,7 +196,6 @@ class Collector:
                 return
             reason = f"it came and cannot be loaded: {error}"
             failed = replace(came[0].outcome, status="failed", reason=reason)
-            self._tally.count("failed")
             self._tally.errors += 1
             lost = [Fetched(planned=came[0].planned, outcome=failed, error=error)]
             self._committer.commit(lambda connection: self._note(connection, lost))

@@ -1,4 +1,4 @@
-"""What a collection has done so far: days, events, rows, calls, and what it says of itself while it runs."""
+"""What a collection has done so far: events, rows, calls, and what it says of itself while it runs."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
 RATE_SECONDS = 10.0
 """Over how long the shown rates are measured."""
-COUNTS = ("events", "rows", "quarantined", "calls", "errors")
-COUNTERS = ("days", "inserted", "changed", "unknown")
+COUNTS = ("events", "rows", "calls", "errors")
+COUNTERS = ("inserted", "changed", "unknown")
 
 
 @dataclass(kw_only=True)
@@ -23,10 +23,8 @@ class Tally:
     """What a collection, or a part of it, has done.
 
     Attributes:
-        days: Fetches by the status they ended with.
         events: Events that came.
         rows: Rows read that became facts.
-        quarantined: Rows and values turned away.
         calls: Pages fetched anew; the others were in the archive.
         errors: Things that went wrong.
         inserted: New rows by table.
@@ -34,10 +32,8 @@ class Tally:
         unknown: Keys the feed's reader does not know, and how often each was seen.
     """
 
-    days: dict[str, int] = field(default_factory=dict)
     events: int = 0
     rows: int = 0
-    quarantined: int = 0
     calls: int = 0
     errors: int = 0
     inserted: dict[str, int] = field(default_factory=dict)
@@ -47,18 +43,12 @@ class Tally:
     def add(self, loaded: Loaded) -> None:
         """Count what was loaded."""
         for outcome in loaded.outcomes:
-            self.count(outcome.status)
             self.events += outcome.events or 0
             if outcome.rows:
                 self.rows += outcome.rows[1]
-                self.quarantined += outcome.rows[2]
         self.inserted = _sum(self.inserted, {name: count.inserted for name, count in loaded.tables.items()})
         self.changed = _sum(self.changed, {name: count.changed for name, count in loaded.tables.items()})
         self.unknown = _sum(self.unknown, loaded.unknown)
-
-    def count(self, status: str) -> None:
-        """Count a fetch that ended with a status."""
-        self.days = _sum(self.days, {status: 1})
 
     def plus(self, other: Tally) -> Tally:
         """This and another part of the same collection."""
