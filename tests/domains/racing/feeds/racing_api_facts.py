@@ -14,6 +14,7 @@ import polars as pl
 
 from morningline.domains.racing import domain
 from morningline.domains.racing.feeds.racing_api import feed
+from morningline.sources.assembling import shape_rows
 from morningline.sources.convert import CONVERTERS
 from morningline.sources.feed import Payload
 from morningline.sources.importing import take_in
@@ -200,9 +201,11 @@ class Collected:
             sources[name] = Source(frame, frame, broken=list(rows.broken.get(name, ())))
             if frame.height:
                 sources[name].files.append(SourceFile(name, "", frame.height))
-        complete(mapping, sources, {**CONVERTERS, **domain.converters})
+        converters = {**CONVERTERS, **domain.converters}
+        complete(mapping, sources, converters)
+        shaped = shape_rows(mapping, sources, domain.catalog, converters)
         with self.database.connect() as connection:
-            return take_in(connection, mapping, sources, domain, lambda *_: None)[0]
+            return take_in(connection, mapping, shaped, domain, lambda *_: None)[0]
 
     def rows(self, sql: str) -> list[Any]:
         """The rows of a query; of one column, its values."""
