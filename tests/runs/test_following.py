@@ -72,6 +72,7 @@ def line(tmp_path: Path, fresh_database: str) -> Iterator[Line]:
         process.communicate()
 
 
+WORK_WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'ra_runners'::regclass)"
 WORKER_LIVES = "SELECT to_regclass('run_workers') IS NOT NULL AND EXISTS (SELECT FROM run_workers WHERE serves_all)"
 
 
@@ -127,7 +128,7 @@ def test_a_command_that_is_interrupted_says_what_becomes_of_its_run(
     with psycopg.connect(line.url) as locked:
         locked.execute("LOCK TABLE ra_runners")
         process = line.begin("features", "compute")
-        line.until("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE wait_event_type = 'Lock')")
+        line.until(WORK_WAITS)
         process.send_signal(number)
         _, err = process.communicate(timeout=60)
     assert (process.returncode, says in err) == (code, True), err

@@ -161,10 +161,11 @@ class Fetching(Generic[T, R]):
 
     def take(self, timeout_seconds: float) -> list[R]:
         """What is ready, once it is worth a load: `ENOUGH`, or all that is left, or whatever came in that time."""
+        enough = min(ENOUGH, AHEAD)
         until = monotonic() + timeout_seconds
         results: list[R] = []
         while len(results) < self._left:
-            seconds = max(until - monotonic(), 0.0) if len(results) < ENOUGH else 0.0
+            seconds = max(until - monotonic(), 0.0) if len(results) < enough else 0.0
             try:
                 result = self._ready.get(timeout=seconds) if seconds else self._ready.get_nowait()
             except queue.Empty:
