@@ -7,6 +7,9 @@ UV_VERSION := 0.13.8
 STAMP := $(VENV)/.installed
 # Where a proxy signs its own certificates, the system knows them.
 export UV_SYSTEM_CERTS := true
+# Compiled once, not at every start of every process.
+export UV_COMPILE_BYTECODE := true
+export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: help install demo test proof bench check format lock clean
 
