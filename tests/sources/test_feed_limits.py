@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import multiprocessing
 import time
 from bisect import bisect_left
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 from morningline.kit.database import Database
 from morningline.sources.archive import Archive
 from morningline.sources.client import FeedClient
-from morningline.sources.limits import SLOWEST, TOLERATED_SECONDS, DatabaseClock, Lateness, Slot
+from morningline.sources.limits import LATEST_SECONDS, SLOWEST, WIDER, DatabaseClock, LateCalls
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -126,40 +125,40 @@ def test_retry_after_is_read_in_both_its_forms(header, least, most):
     assert least <= answer.retry_after_seconds <= most
 
 
-@given(
-    st.lists(st.tuples(st.floats(0, 0.3), st.booleans()), min_size=40, max_size=120),
-    st.integers(5, 20),
-)
-def test_however_late_calls_leave_no_second_sees_more_than_the_limit(calls, limit):
-    """A schedule kept by hand: slots a little wider than the limit, each call late by what it is told."""
-    interval, lateness = 1.025 / limit, Lateness()
-    at, left = 0.0, []
-    for late, notices in calls:
-        # The next instant is handed out before this call's lateness is known to anybody, or after.
-        if notices:
-            at += lateness.take()
-        left.append(at + late)
-        lateness.sent(Slot(at=at, moved=lateness.moved), at + late)
-        at += interval
-        at += lateness.take()
-    for early, following in itertools.pairwise(sorted(left)):
-        assert following >= early
-    # The wider spacing makes up for what is tolerated.
-    for n in range(len(left) - limit):
-        assert left[n + limit] - left[n] >= limit * interval - TOLERATED_SECONDS - 1e-9 >= 1.0
+@given(st.lists(st.floats(0, 0.3) | st.just(0.0), min_size=60, max_size=200), st.integers(1, 20))
+def test_however_late_calls_leave_no_second_sees_more_than_the_limit(lateness, limit):
+    """Calls on a schedule kept by hand, each later by what it is told than it may leave."""
+    late_calls, left = LateCalls(limit), []
+    for number, late in enumerate(lateness):
+        scheduled = number * WIDER / limit
+        opens = late_calls.opens(scheduled)
+        assert opens >= scheduled
+        if opens <= scheduled + LATEST_SECONDS:  # else its instant is lost
+            left.append(opens + late)
+            late_calls.add(scheduled, left[-1])
+    left.sort()
+    assert all(left[n + limit] - left[n] > 1.0 for n in range(len(left) - limit))
 
 
-def test_one_delay_moves_the_schedule_once():
-    lateness = Lateness()
-    slots = [Slot(at=n / 10, moved=lateness.moved) for n in range(4)]
-    for slot in slots:
-        lateness.sent(slot, slot.at + 0.2)
-    assert lateness.take() == pytest.approx(0.2 - TOLERATED_SECONDS)
-    # Slots handed out before the move need no further one; later ones do.
-    lateness.sent(slots[-1], slots[-1].at + 0.2)
-    assert lateness.take() == 0
-    lateness.sent(Slot(at=1.0, moved=lateness.moved), 1.05)
-    assert lateness.take() == pytest.approx(0.05 - TOLERATED_SECONDS)
+@given(st.integers(2, 20), st.floats(0.05, LATEST_SECONDS))
+def test_a_worker_that_was_held_up_catches_up(limit, pause):
+    late_calls = LateCalls(limit)
+    for number in range(30 * limit):
+        scheduled = number * WIDER / limit
+        held = 1.0 + pause if 1.0 <= scheduled <= 1.0 + pause else scheduled
+        late_calls.add(scheduled, max(late_calls.opens(scheduled), held))
+    assert late_calls.opens(30 * WIDER) == 30 * WIDER
+
+
+def test_a_worker_heeds_the_late_calls_of_another(rig):
+    rig.feed.limits["all"] = 2.0
+    with rig.client() as one, rig.client() as two:
+        first, other = one._limiters["all"], two._limiters["all"]
+        slot = first.wait()
+        first.sent(slot, slot + 0.2)
+        first.wait()
+        third = other.wait()
+        assert time.monotonic() >= slot + 1.2 > third
 
 
 @given(st.lists(st.floats(0, 0.5), min_size=1, max_size=60), st.floats(-1e6, 1e6))

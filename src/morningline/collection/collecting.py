@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from functools import partial
 from time import monotonic
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from morningline.collection.committing import Committer, outlive
-from morningline.collection.fetching import ENOUGH, Fetched, Fetching, fetch_day
+from morningline.collection.fetching import Fetched, Fetching, fetch_day
 from morningline.collection.ledger import Item, Outcome, loaded_before, note, note_error, plan, sums, unfinished
 from morningline.collection.planning import make_plan
 from morningline.collection.tallying import Pace, Tally
@@ -141,10 +141,13 @@ class Collector:
         self._tally = Tally()
         while any(item not in self._finished for item in items):
             self._report(doing, planned)
-            # The next batch is read while this one is loaded, if there is enough of it already.
-            if not self._batches or fetching.ready() >= ENOUGH:
-                self._prepare(fetching.take(0.0 if self._batches else TAKE_SECONDS))
+            if not self._batches:
+                self._prepare(fetching.take(TAKE_SECONDS))
             if self._batches:
+                wait([self._batches[0][1]])
+                # The next batch is read while this one is loaded, if there is enough of it already.
+                if fetching.ready():
+                    self._prepare(fetching.take(0.0))
                 # It is kept until it is committed: a step that is tried again takes it in first.
                 self._take_in(*self._batches[0])
                 self._batches.popleft()

@@ -29,6 +29,8 @@ NOTHING = 404
 """HTTP status by which a feed says that it has nothing on a day."""
 ENOUGH = 64
 """Fetches worth a load of their own: a load costs as much as some twenty fetches before its first row."""
+MOST = 128
+"""Fetches of one load: the next are read meanwhile."""
 TRIES = 3
 """How often a day is fetched whose pages do not agree with each other."""
 
@@ -131,6 +133,7 @@ class Fetching(Generic[T, R]):
         self._fetch = fetch
         self._items = iter(items)
         self._left = len(items)
+        self._enough = min(ENOUGH, AHEAD)
         self._picking = threading.Lock()
         self._room = threading.Semaphore(AHEAD)
         self._ready: queue.SimpleQueue[R | BaseException] = queue.SimpleQueue()
@@ -155,17 +158,16 @@ class Fetching(Generic[T, R]):
         while self._left:
             yield self._left
 
-    def ready(self) -> int:
-        """How much could be taken at once."""
-        return self._ready.qsize()
+    def ready(self) -> bool:
+        """Whether enough is there for a load."""
+        return self._ready.qsize() >= self._enough
 
     def take(self, timeout_seconds: float) -> list[R]:
         """What is ready, once it is worth a load: `ENOUGH`, or all that is left, or whatever came in that time."""
-        enough = min(ENOUGH, AHEAD)
         until = monotonic() + timeout_seconds
         results: list[R] = []
-        while len(results) < self._left:
-            seconds = max(until - monotonic(), 0.0) if len(results) < enough else 0.0
+        while len(results) < min(self._left, MOST):
+            seconds = max(until - monotonic(), 0.0) if len(results) < self._enough else 0.0
             try:
                 result = self._ready.get(timeout=seconds) if seconds else self._ready.get_nowait()
             except queue.Empty:

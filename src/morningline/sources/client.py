@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from morningline.sources.credentials import Credentials
     from morningline.sources.feed import Ask, Feed, Payload
     from morningline.sources.feed_settings import FeedSettings
-    from morningline.sources.limits import Slot
 
 FIRST_WAIT_SECONDS = 0.25
 LONGEST_WAIT_SECONDS = 3.0
@@ -179,7 +178,7 @@ class FeedClient:
         # Another worker may have been quicker; then its answer is the one that counts.
         return row.with_body(body) if row.sha256 == name else self._archive.read(row)
 
-    def _admit(self, ask: Ask, number: int) -> tuple[Call, Slot | None]:
+    def _admit(self, ask: Ask, number: int) -> tuple[Call, float | None]:
         call = Call(
             feed=self.feed.name,
             account=self.settings.account,

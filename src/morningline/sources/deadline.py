@@ -29,7 +29,7 @@ class CallTime(threading.local):
         self.deadline, self.left = time.monotonic() + seconds, left
 
     def leave(self) -> None:
-        """The call's first byte is about to be sent, on a connection that stands."""
+        """The call has been sent: it left at this instant or, if this thread had to wait since, before."""
         left, self.left = self.left, None
         if left is not None:
             left(time.monotonic())
@@ -54,8 +54,8 @@ class _Stream(httpcore2.NetworkStream):
 
     def write(self, buffer: bytes, timeout: float | None = None) -> None:
         wait = self._times.wait(timeout, httpcore2.WriteTimeout)
-        self._times.leave()
         self._stream.write(buffer, wait)
+        self._times.leave()
 
     def close(self) -> None:
         self._stream.close()

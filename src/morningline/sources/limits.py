@@ -1,17 +1,22 @@
 """Rate limits that every worker of an account shares: the database hands out instants at which a call may be made.
 
 Calls are spaced evenly, a little wider than the limit asks, so that a network that delays one call and not the next
-does not push two seconds' worth of calls into one. A call that leaves late all the same moves the schedule by as
-much, because the feed counts from when it saw it.
+does not push two seconds' worth of calls into one. The feed counts from when it saw a call, so a call that leaves late
+is written down, and the one that stands a whole limit after it in the schedule leaves no sooner than a second after
+it. Nothing else is delayed, so a worker that was busy catches up.
 """
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from morningline.kit.errors import DatabaseError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +29,9 @@ if TYPE_CHECKING:
 WIDER = 1.025
 """Spacing over limit: 25 ms of each second are left to uneven ways and clocks, and 97.5 % of the limit is used."""
 TOLERATED_SECONDS = 0.010
-"""How much of that a call may leave late without the schedule being moved."""
+"""How much of that a call may leave late without its being written down."""
+LATEST_SECONDS = 0.25
+"""How late a call may leave; its instant is lost after that."""
 AHEAD_SECONDS = 0.25
 """How early an instant is handed out: long enough to be on time for it, short enough to obey a feed that says stop."""
 SLOWER = 0.75
@@ -52,13 +59,26 @@ CLAIM = f"""
         UNION ALL
         SELECT false, next_at, {PACE} FROM feed_limits WHERE {KEY} AND NOT EXISTS (SELECT FROM claimed)
     )
-    SELECT granted, EXTRACT(EPOCH FROM next_at)::float8, pace, EXTRACT(EPOCH FROM clock_timestamp())::float8 FROM seen
+    SELECT granted, EXTRACT(EPOCH FROM next_at)::float8, pace, EXTRACT(EPOCH FROM clock_timestamp())::float8,
+           ARRAY(
+               SELECT ARRAY[EXTRACT(EPOCH FROM scheduled_at), EXTRACT(EPOCH FROM left_at)]::float8[]
+               FROM feed_late_calls WHERE {KEY} AND left_at > clock_timestamp() - interval '3 seconds'
+           )
+    FROM seen
 """  # noqa: S608  # made of our own constants
 CREATE = """
     INSERT INTO feed_limits (feed, account, limit_class, next_at, pace, paced_at)
     VALUES (%(feed)s, %(account)s, %(limit_class)s, clock_timestamp(), 1, clock_timestamp() - interval '1 hour')
     ON CONFLICT DO NOTHING
 """
+TELL = f"""
+    WITH gone AS (
+        DELETE FROM feed_late_calls WHERE {KEY} AND left_at < clock_timestamp() - interval '1 minute'
+    )
+    INSERT INTO feed_late_calls (feed, account, limit_class, scheduled_at, left_at)
+    VALUES (%(feed)s, %(account)s, %(limit_class)s, to_timestamp(%(scheduled)s), to_timestamp(%(left)s))
+    ON CONFLICT DO NOTHING
+"""  # noqa: S608  # made of our own constants
 # Calls in flight are refused together; they are one refusal.
 SLOW = f"""
     UPDATE feed_limits
@@ -77,45 +97,37 @@ PAUSE = f"""
 """  # noqa: S608  # made of our own constants
 
 
-@dataclass(frozen=True, kw_only=True)
-class Slot:
-    """Leave to make one call.
+@dataclass
+class LateCalls:
+    """Calls of the last seconds that left later than they were scheduled, and what they mean for the next.
+
+    Of any calls that share a second, one more than the limit allows, the last stands at least a whole limit after the
+    first in the schedule. So no second sees too many if each leaves a second after those a limit before it. Where
+    those left on time the schedule sees to it, and where they did not, this.
 
     Args:
-        at: When, on this process's monotonic clock.
-        moved: By how many seconds this process had moved the schedule when it was handed out.
-    """
-
-    at: float
-    moved: float = 0.0
-
-
-@dataclass
-class Lateness:
-    """By how much the schedule must be moved for calls that left late, so that nothing is moved for twice.
+        limit: Calls a second.
 
     Attributes:
-        moved: Seconds it was moved by so far.
-        pending: Seconds it is yet to be moved by.
+        calls: When each was scheduled, and when it left.
     """
 
-    moved: float = 0.0
-    pending: float = 0.0
+    limit: float
+    calls: dict[float, float] = field(default_factory=dict)
 
-    def sent(self, slot: Slot, at: float) -> None:
-        """Note when a call left: moves made since its slot was handed out count for it."""
-        late = min(at - slot.at, 1.0) - TOLERATED_SECONDS
-        self.pending = max(self.pending, late - (self.moved - slot.moved))
+    def add(self, scheduled: float, left: float) -> bool:
+        """Remember a call if it was late; whether it was."""
+        if left - scheduled <= TOLERATED_SECONDS:
+            return False
+        self.calls = {at: gone for at, gone in self.calls.items() if gone > left - 3.0}
+        self.calls[scheduled] = left
+        return True
 
-    def misjudged(self, seconds: float) -> None:
-        """Note that calls left that much later than was thought."""
-        self.pending += min(seconds, 1.0)
-
-    def take(self) -> float:
-        """What to move the schedule by now."""
-        moved, self.pending = self.pending, 0.0
-        self.moved += moved
-        return moved
+    def opens(self, scheduled: float) -> float:
+        """The first instant at which a call that is scheduled then may leave."""
+        before = scheduled - (WIDER - 0.5 * WIDER / self.limit)
+        late = (left for at, left in self.calls.items() if at <= before)
+        return max(scheduled, max(late, default=-math.inf) + WIDER - TOLERATED_SECONDS)
 
 
 @dataclass
@@ -143,6 +155,10 @@ class DatabaseClock:
         """The monotonic instant of an instant of the database's clock."""
         return database_seconds - max(self.seen)
 
+    def database(self, monotonic_seconds: float) -> float:
+        """The instant of the database's clock at a monotonic instant."""
+        return monotonic_seconds + max(self.seen)
+
 
 class Limiter:
     """One limit class of an account.
@@ -160,17 +176,21 @@ class Limiter:
         self._limit = limit
         self._waiting = waiting
         self._clock = DatabaseClock()
-        self._lateness = Lateness()
+        self._late = LateCalls(limit)
+        self._misjudged = 0.0
         self._counting = threading.Lock()
         self._claiming = threading.Lock()
         self._wanted = 0
-        self._slots: deque[Slot] = deque()
+        self._slots: deque[float] = deque()
         self._free_at = 0.0
         self._held_until = 0.0
         self._known = False
 
-    def wait(self) -> Slot | None:
-        """Wait until a call may be made; give the slot to `sent` when it leaves. None where there is no limit.
+    def wait(self) -> float | None:
+        """Wait until a call may be made.
+
+        Returns:
+            When it was scheduled, on the monotonic clock; to be given to `sent` when it leaves. None without a limit.
 
         Raises:
             ClosedClientError: The client was closed.
@@ -179,20 +199,26 @@ class Limiter:
         if self._limit == 0:
             self._waiting.until(self._held_until)
             return None
-        late = max(WIDER / self._limit, 0.05)
         while True:
-            slot = self._claim()
-            self._waiting.until(slot.at)
+            slot: float = self._claim()
+            self._waiting.until(slot)
+            while (opens := self._opens(slot)) > time.monotonic():
+                self._waiting.until(opens)
             now = time.monotonic()
             # The feed said stop after the slot was handed out, or this process was held up: it is void.
-            if now >= self._held_until and now <= slot.at + late:
+            if now >= self._held_until and now <= slot + LATEST_SECONDS:
                 return slot
 
-    def sent(self, slot: Slot | None, at: float) -> None:
+    def sent(self, slot: float | None, at: float) -> None:
         """Tell when the call left, on the monotonic clock."""
-        if slot is not None:
-            with self._counting:
-                self._lateness.sent(slot, at)
+        if slot is None:
+            return
+        with self._counting:
+            late = self._late.add(slot, at)
+        if late:
+            # Others must know within the second; where the database is away nobody calls.
+            with suppress(DatabaseError):
+                self._execute(TELL, scheduled=self._clock.database(slot), left=self._clock.database(at))
 
     def slow(self, pause_seconds: float, *, too_many: bool) -> None:
         """Obey a feed that asks for less.
@@ -211,7 +237,7 @@ class Limiter:
         elif pause:
             self._execute(PAUSE, pause=pause)
 
-    def _claim(self) -> Slot:
+    def _claim(self) -> float:
         with self._counting:
             self._wanted += 1
         try:
@@ -226,32 +252,33 @@ class Limiter:
             with self._counting:
                 self._wanted -= 1
 
+    def _opens(self, slot: float) -> float:
+        with self._counting:
+            return self._late.opens(slot)
+
     def _ask(self) -> None:
         interval = WIDER / self._limit
-        with self._counting:
-            wanted = min(self._wanted, max(1, int(AHEAD_SECONDS / interval)))
-            moved = self._lateness.take()
         if not self._known:
             self._execute(CREATE)
             for _ in range(3):
                 # The quickest answer of a few tells the time best.
                 self._clock.learn(self._execute(NOW)[0], time.monotonic())
             self._known = True
-        granted, next_at, pace, now = self._execute(CLAIM, wanted=wanted, interval=interval, moved=moved)
+        with self._counting:
+            wanted = min(self._wanted, max(1, int(AHEAD_SECONDS / interval)))
+        granted, next_at, pace, now, late = self._execute(
+            CLAIM, wanted=wanted, interval=interval, moved=self._misjudged
+        )
         gained = self._clock.learn(now, time.monotonic())
+        # What is not moved is still owed. Calls left that much later than was thought.
+        self._misjudged = min(gained + (0.0 if granted else self._misjudged), 1.0)
         self._free_at = self._clock.monotonic(next_at)
         if granted:
             step = interval / pace
-            with self._counting:
-                total = self._lateness.moved
-                self._lateness.misjudged(gained)
-            self._slots.extend(Slot(at=self._free_at - (wanted - n) * step, moved=total) for n in range(wanted))
-        else:
-            # Nothing was moved: the delay is still owed.
-            with self._counting:
-                self._lateness.moved -= moved
-                self._lateness.pending = max(self._lateness.pending, moved)
-                self._lateness.misjudged(gained)
+            self._slots.extend(self._free_at - (wanted - n) * step for n in range(wanted))
+        with self._counting:
+            for scheduled_at, left_at in late:
+                self._late.add(self._clock.monotonic(scheduled_at), self._clock.monotonic(left_at))
 
     def _execute(self, statement: str, **params: object) -> Any:  # noqa: ANN401  # a row of the statement
         def work(connection: psycopg.Connection[Any]) -> Any:  # noqa: ANN401  # the same

@@ -78,6 +78,16 @@ class FeedLimits(dy.Schema):
     paced_at = instant("When the feed last said that it was too much (UTC); the pace creeps back from there.")
 
 
+class FeedLateCalls(dy.Schema):
+    """A call of the last minute that left later than it was scheduled."""
+
+    feed = text("The feed.", key=True)
+    account = text("Name of the account, as in the settings.", key=True)
+    limit_class = text("The limit class.", key=True)
+    scheduled_at = instant("When it was to leave (UTC).", key=True)
+    left_at = instant("When it left (UTC).")
+
+
 class FeedBreakers(dy.Schema):
     """The circuit breaker of a feed, shared by every worker."""
 
@@ -119,6 +129,7 @@ RECORDS = Catalog(
             indexes=(("feed", "account", "at"),),
         ),
         Table(name="feed_limits", schema=FeedLimits, grain="a limit class of an account", stage="record"),
+        Table(name="feed_late_calls", schema=FeedLateCalls, grain="a call that left late", stage="record"),
         Table(name="feed_breakers", schema=FeedBreakers, grain="the circuit breaker of a feed", stage="record"),
     )
 )

@@ -4,6 +4,7 @@ DROP TABLE models;
 DROP TABLE collection_errors;
 DROP TABLE coverage;
 DROP TABLE feed_breakers;
+DROP TABLE feed_late_calls;
 DROP TABLE feed_limits;
 DROP TABLE feed_calls;
 DROP TABLE payloads;

@@ -160,6 +160,23 @@ COMMENT ON COLUMN feed_limits.limit_class IS 'The limit class.';
 COMMENT ON COLUMN feed_limits.next_at IS 'The next instant at which a call may be made (UTC).';
 COMMENT ON COLUMN feed_limits.pace IS 'Share of the limit in use, as of `paced_at`.';
 COMMENT ON COLUMN feed_limits.paced_at IS 'When the feed last said that it was too much (UTC); the pace creeps back from there.';
+CREATE TABLE feed_late_calls (
+    feed text NOT NULL,
+    account text NOT NULL,
+    limit_class text NOT NULL,
+    scheduled_at timestamptz NOT NULL,
+    left_at timestamptz NOT NULL,
+    CONSTRAINT feed_late_calls_pkey PRIMARY KEY (feed, account, limit_class, scheduled_at),
+    CONSTRAINT feed_late_calls_feed_check CHECK (length(feed) <= 200),
+    CONSTRAINT feed_late_calls_account_check CHECK (length(account) <= 200),
+    CONSTRAINT feed_late_calls_limit_class_check CHECK (length(limit_class) <= 200)
+);
+COMMENT ON TABLE feed_late_calls IS 'One row is a call that left late.';
+COMMENT ON COLUMN feed_late_calls.feed IS 'The feed.';
+COMMENT ON COLUMN feed_late_calls.account IS 'Name of the account, as in the settings.';
+COMMENT ON COLUMN feed_late_calls.limit_class IS 'The limit class.';
+COMMENT ON COLUMN feed_late_calls.scheduled_at IS 'When it was to leave (UTC).';
+COMMENT ON COLUMN feed_late_calls.left_at IS 'When it left (UTC).';
 CREATE TABLE feed_breakers (
     feed text NOT NULL,
     state text NOT NULL,
