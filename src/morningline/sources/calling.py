@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Self
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
     import httpx2
 
     from morningline.sources.credentials import Credentials
+    from morningline.sources.deadline import CallTime
     from morningline.sources.feed import Ask
     from morningline.sources.feed_settings import FeedSettings
 
 LARGEST_BYTES = 256 * 2**20
 """No body of a feed is larger; one that is would fill the memory."""
-CONNECTIONS = 32
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,8 +61,23 @@ class Answer:
             return 0.0
 
 
+@dataclass(frozen=True)
+class Line:
+    """A connection to a feed that one call has at a time.
+
+    Args:
+        client: Keeps it, and opens another where it broke.
+        time: The deadline of the call that has it.
+    """
+
+    client: httpx2.Client
+    time: CallTime
+
+
 class Caller:
-    """Pooled connections to a feed.
+    """Kept connections to a feed, as many as calls are made at once.
+
+    HTTP/2 could carry them all on one, but then the time-out of one call would break the others off.
 
     Args:
         settings: Address and time-outs.
@@ -71,26 +87,12 @@ class Caller:
     def __init__(self, settings: FeedSettings, credentials: Credentials | None) -> None:
         import httpx2
 
-        from morningline.sources.deadline import keep_deadlines
-
-        self._url = settings.url
-        self._seconds = settings.total_seconds
-        self._client = httpx2.Client(
-            # HTTP/2 where the server offers it while TLS begins, HTTP/1.1 with kept connections elsewhere.
-            http2=True,
-            auth=None if credentials is None else (credentials.username, credentials.password),
-            headers={"User-Agent": _user_agent(), "Accept": "application/json"},
-            # A redirect could lead the credentials to another host.
-            follow_redirects=False,
-            timeout=httpx2.Timeout(
-                connect=settings.connect_seconds,
-                read=settings.read_seconds,
-                write=settings.read_seconds,
-                pool=settings.total_seconds,
-            ),
-            limits=httpx2.Limits(max_connections=CONNECTIONS, max_keepalive_connections=CONNECTIONS),
-        )
-        self._times = keep_deadlines(self._client)
+        self._settings = settings
+        self._credentials = credentials
+        self._tls = httpx2.create_ssl_context()
+        self._user_agent = _user_agent()
+        self._idle: deque[Line] = deque()
+        self._lines: deque[Line] = deque()
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +102,8 @@ class Caller:
 
     def close(self) -> None:
         """Close every connection."""
-        self._client.close()
+        for line in tuple(self._lines):
+            line.client.close()
 
     def get(self, ask: Ask, left: Callable[[float], None]) -> Answer:
         """Make a call; never raises for what the network or the feed does.
@@ -109,13 +112,44 @@ class Caller:
             ask: What to ask.
             left: Told when the call leaves, on the monotonic clock.
         """
+        try:
+            line = self._idle.pop()
+        except IndexError:
+            line = self._open()
+        try:
+            return self._call(line, ask, left)
+        finally:
+            self._idle.append(line)
+
+    def _open(self) -> Line:
+        import httpx2
+
+        from morningline.sources.deadline import keep_deadlines
+
+        settings, known = self._settings, self._credentials
+        client = httpx2.Client(
+            # HTTP/2 where the server offers it while TLS begins, HTTP/1.1 with kept connections elsewhere.
+            http2=True,
+            verify=self._tls,
+            auth=None if known is None else (known.username, known.password),
+            headers={"User-Agent": self._user_agent, "Accept": "application/json"},
+            # A redirect could lead the credentials to another host.
+            follow_redirects=False,
+            timeout=httpx2.Timeout(settings.read_seconds, connect=settings.connect_seconds),
+            limits=httpx2.Limits(max_connections=1),
+        )
+        line = Line(client, keep_deadlines(client))
+        self._lines.append(line)
+        return line
+
+    def _call(self, line: Line, ask: Ask, left: Callable[[float], None]) -> Answer:
         import httpx2
 
         at, started = utc_now(), time.perf_counter()
-        self._times.begin(self._seconds, left)
+        line.time.begin(self._settings.total_seconds, left)
         status, headers, body, failure, words = None, {}, b"", None, ""
         try:
-            with self._client.stream("GET", self._url + ask.path, params=ask.params) as response:
+            with line.client.stream("GET", self._settings.url + ask.path, params=ask.params) as response:
                 body = _body(response)
                 status, headers = response.status_code, {k.lower(): v for k, v in response.headers.items()}
         except httpx2.TimeoutException as error:

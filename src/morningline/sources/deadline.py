@@ -1,13 +1,13 @@
 """Connections that keep a deadline: no feed holds a call longer by sending a byte now and then.
 
 Time-outs of a read begin anew with every byte, so a dripping header would last for hours. Here every wait of a
-thread's call ends with the call's own deadline at the latest. It also tells when the call left.
+call ends with its own deadline at the latest. It also tells when the call left.
 """
 
 from __future__ import annotations
 
-import threading
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpcore2
@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 
-class CallTime(threading.local):
-    """The deadline of this thread's call, and whom to tell when it leaves; monotonic instants."""
+@dataclass
+class CallTime:
+    """The deadline of a connection's call, and whom to tell when it leaves; monotonic instants."""
 
     deadline: float | None = None
     left: Callable[[float], None] | None = None
@@ -88,7 +89,7 @@ class _Backend(httpcore2.NetworkBackend):
 
 
 def keep_deadlines(client: httpx2.Client) -> CallTime:
-    """Have every connection a client opens from now on keep its thread's deadline, proxies included."""
+    """Have a client, which makes one call at a time, keep the deadline of that call, proxies included."""
     times = CallTime()
     for transport in (client._transport, *client._mounts.values()):  # noqa: SLF001  # no public door to the pool
         if isinstance(transport, httpx2.HTTPTransport):
