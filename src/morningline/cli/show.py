@@ -41,7 +41,7 @@ def table(
 
 
 def text(value: object) -> str:
-    """A cell: nothing for None, thousands with commas, floats to four places."""
+    """A cell: nothing for None, thousands with commas, floats to four places, zero without a sign."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -49,7 +49,7 @@ def text(value: object) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     if isinstance(value, float):
-        return f"{value:,.4f}"
+        return f"{value:z,.4f}"
     return str(value)
 
 

@@ -32,6 +32,8 @@ _BOOKMAKERS = (
 _EXCHANGES = "Betfair Exchange, Matchbook"
 _POOLS = "Tote"
 
+LEAST_EXCHANGE_BOOK = "0.95"
+"""An exchange takes no margin, so a complete book of its prices sums to about 1, and not seldom to less."""
 STARTING_PRICE = House("SP", "Starting price", "sp")
 """The industry starting price, which no single house quotes."""
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from morningline.domains.racing.feeds.racing_api.bookmakers import BETFAIR, STARTING_PRICE, house
+from morningline.domains.racing.feeds.racing_api.bookmakers import BETFAIR, LEAST_EXCHANGE_BOOK, STARTING_PRICE, house
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -98,10 +98,15 @@ def _prices(quotes: pl.DataFrame, history: pl.DataFrame, runners: pl.DataFrame) 
 
 def _makers(seen: pl.DataFrame, houses: Iterable[House]) -> pl.DataFrame:
     """The houses of each body, a row each."""
-    names = {each.id: each.name for each in houses}
+    names, least = {}, {}
+    for each in houses:
+        names[each.id] = each.name
+        if each.price_kind == "exchange":
+            least[each.id] = LEAST_EXCHANGE_BOOK
     distinct = seen.drop_nulls().unique().sort("#file", "bookmaker_id")
     return distinct.with_columns(
         pl.col("bookmaker_id").replace_strict(names, default=None, return_dtype=pl.String).alias("bookmaker"),
+        pl.col("bookmaker_id").replace_strict(least, default=None, return_dtype=pl.String).alias("least_book"),
         pl.int_range(1, pl.len() + 1, dtype=pl.UInt32).over("#file").alias("#row"),
     )
 
