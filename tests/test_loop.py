@@ -243,3 +243,19 @@ def test_features_are_exported_one_row_a_runner(loop: Loop):
     assert "as_of" in frame.columns
     assert frame.select("race_id", "horse_id").is_duplicated().sum() == 0
     assert len(frame.columns) >= 64
+
+
+def test_features_are_refused_where_the_facts_are_no_longer_those_they_were_computed_from(loop: Loop):
+    before = acts.features_status(loop.program, "racing")
+    # What came after the features were computed is of days that they do not speak of.
+    assert before["stale_from"] > str(loop.world.test_to)
+    change = "UPDATE ra_results SET known_at = known_at + interval '{} s' WHERE date = (SELECT min(date) FROM ra_races)"
+    with loop.program.database.connect() as connection:
+        assert connection.execute(change.format(1).encode()).rowcount > 1
+    after = acts.features_status(loop.program, "racing")
+    assert (after["stale_from"], after["stale_months"]) == (str(loop.world.first), after["months"])
+    with pytest.raises(DataError, match=f"stale: facts of {loop.world.first}"):
+        loop.backtest()
+    with loop.program.database.connect() as connection:
+        connection.execute(change.format(-1).encode())
+    assert acts.features_status(loop.program, "racing") == before

@@ -135,6 +135,33 @@ def list_(domain: Domain = "racing", *, json: AsJson = False) -> None:
 
 
 @features.command()
+def status(domain: Domain = "racing", *, json: AsJson = False) -> None:
+    """Say what is stored, and whether the facts are still those it was computed from; exit code 1 where not."""
+    from morningline.wiring import acts
+
+    with open_program() as program:
+        state = acts.features_status(program, domain)
+    if json:
+        show.as_json(state)
+    else:
+        show.line(
+            f"Feature set {state['feature_set']}, version {state['feature_version']}, Delta version "
+            f"{state['delta_version']}: {state['months']} months, {state['first_month']} to {state['last_month']}, "
+            f"computed {state['computed_at']:%Y-%m-%d %H:%M} UTC."
+        )
+        if state["stale_from"] is None:
+            show.line("Up to date.")
+        else:
+            show.line(
+                f"Facts from {state['stale_from']} on were added or changed since; it concerns "
+                f"{state['stale_months']} of these months."
+            )
+            show.line("What to do: morningline features compute")
+    if state["stale_from"] is not None:
+        raise typer.Exit(1)
+
+
+@features.command()
 def export(
     out: Annotated[Path, typer.Option("--out", help="A .parquet or .csv file.")],
     *,

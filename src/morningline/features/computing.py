@@ -12,6 +12,7 @@ from morningline.features.engine import compute
 from morningline.kit.errors import DataError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from morningline.features.engine import Events
@@ -34,13 +35,16 @@ class ComputeReport:
     seconds: float
 
 
-def compute_features(events: Events, store: FeatureStore, *, as_of: datetime) -> ComputeReport:
+def compute_features(
+    events: Events, store: FeatureStore, *, as_of: datetime, facts: Mapping[str, str] | None = None
+) -> ComputeReport:
     """Compute a set for every entrant whose cut-off has passed, and keep it.
 
     Args:
         events: Everything known at `as_of`.
         store: Where the set is kept.
         as_of: UTC instant; features of a later cut-off are not final yet and are left out.
+        facts: How the facts of each day stood before they were read, kept with the features.
 
     Raises:
         DataError: There are no entrants.
@@ -49,7 +53,7 @@ def compute_features(events: Events, store: FeatureStore, *, as_of: datetime) ->
     frame = compute(events, store.features.steps).filter(pl.col("as_of") <= as_of)
     if frame.is_empty():
         raise DataError("There are no entrants to compute features for.", do="Import or collect facts first.")
-    version = store.write(frame)
+    version = store.write(frame, facts)
     names = store.features.names
     nulls = frame.select(pl.col(names).null_count() / frame.height).row(0, named=True)
     return ComputeReport(

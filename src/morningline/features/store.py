@@ -2,23 +2,45 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import msgspec
 import polars as pl
 
 from morningline.kit.errors import DataError, NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from morningline.features.feature_set import FeatureSet
 
 CONTENT = "morningline.content"
 """Key of the content hash among a Delta commit's own words."""
+FACTS = "morningline.facts"
+"""The same of how the facts of each day stood before they were read."""
 
 IDENTITY = ("event_id", "entrant_id", "day", "as_of")
+
+
+@dataclass(frozen=True, kw_only=True)
+class StoreState:
+    """A version of stored features.
+
+    Args:
+        version: The Delta version.
+        computed_at: When it was written (UTC).
+        months: The months it holds, as `YYYY-MM`.
+        facts: How the facts of each day stood when it was computed.
+    """
+
+    version: int
+    computed_at: datetime
+    months: Sequence[str]
+    facts: dict[str, str]
 
 
 class FeatureStore:
@@ -37,21 +59,23 @@ class FeatureStore:
         """Whether anything was computed yet."""
         return (self.path / "_delta_log").is_dir()
 
-    def write(self, frame: pl.DataFrame) -> int:
-        """Replace the table's content in one commit; the same content makes no commit.
+    def write(self, frame: pl.DataFrame, facts: Mapping[str, str] | None = None) -> int:
+        """Replace the table's content in one commit; the same content of the same facts makes no commit.
 
         Args:
             frame: What `compute` gave.
+            facts: How the facts of each day stood before they were read, of `facts.states`.
 
         Returns:
             The Delta version that holds this content.
         """
         from deltalake import CommitProperties, DeltaTable, write_deltalake
 
-        content = content_hash(frame)
+        told = {CONTENT: content_hash(frame), FACTS: msgspec.json.encode(facts or {}).decode()}
         if self.exists():
             table = DeltaTable(self.path)
-            if table.history(1)[0].get(CONTENT) == content:
+            last = table.history(1)[0]
+            if all(last.get(key) == value for key, value in told.items()):
                 return int(table.version())
         self.path.mkdir(parents=True, exist_ok=True)
         months = frame.with_columns(pl.col("day").dt.strftime("%Y-%m").alias("month"))
@@ -60,7 +84,7 @@ class FeatureStore:
             months,
             mode="overwrite",
             partition_by=["month"],
-            commit_properties=CommitProperties(custom_metadata={CONTENT: content}),
+            commit_properties=CommitProperties(custom_metadata=told),
         )
         return int(DeltaTable(self.path).version())
 
@@ -74,6 +98,25 @@ class FeatureStore:
 
         self._require()
         return int(DeltaTable(self.path).version())
+
+    def state(self) -> StoreState:
+        """What the newest Delta version was computed from.
+
+        Raises:
+            DataError: Nothing was computed yet.
+        """
+        from deltalake import DeltaTable
+
+        self._require()
+        table = DeltaTable(self.path)
+        last = table.history(1)[0]
+        months = sorted(str(partition["month"]) for partition in table.partitions())
+        return StoreState(
+            version=int(table.version()),
+            computed_at=datetime.fromtimestamp(last["timestamp"] / 1000, UTC),
+            months=months,
+            facts=msgspec.json.decode(last.get(FACTS, "{}"), type=dict[str, str]),
+        )
 
     def read(self, version: int | None = None, names: Sequence[str] | None = None) -> pl.DataFrame:
         """Features as they were written, in the order of event and entrant.

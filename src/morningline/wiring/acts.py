@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from morningline.kit.clock import utc_now
-from morningline.kit.errors import InputError, NotFoundError
+from morningline.kit.errors import DataError, InputError, NotFoundError
 from morningline.wiring.program import domain_named, domains, mapping_path
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from morningline.domains.contract import Domain
     from morningline.features.computing import ComputeReport
     from morningline.features.set_catalog import CatalogRow
+    from morningline.features.store import StoreState
     from morningline.predictions.predicting import DayPredictions, Predictor
     from morningline.predictions.replaying import Replay
     from morningline.predictions.scoring import ScoreReport
@@ -44,12 +45,42 @@ def import_folder(program: Program, mapping: str, folder: Path, progress: Progre
 
 def compute_features(program: Program, domain_name: str) -> ComputeReport:
     """Compute a domain's feature set from all facts known now, and keep it."""
+    from morningline.facts.states import daily_states
     from morningline.features.computing import compute_features as compute
 
     domain, now = domain_named(domain_name), utc_now()
     with program.database.connect(read_only=True) as connection:
+        # Before the facts are read: what changes meanwhile makes the features stale, not wrong.
+        facts = daily_states(connection, domain.catalog)
         events = domain.task.events(connection, as_of=now)
-    return compute(events, program.features(domain), as_of=now)
+    return compute(events, program.features(domain), as_of=now, facts=facts)
+
+
+def features_status(program: Program, domain_name: str) -> dict[str, Any]:
+    """What is stored of a domain's feature set, and since which day the facts are not what it was computed from."""
+    domain = domain_named(domain_name)
+    store = program.features(domain)
+    state = store.state()
+    stale_from = _stale_from(program, domain, state)
+    return {
+        "feature_set": store.features.name,
+        "feature_version": store.features.version,
+        "delta_version": state.version,
+        "computed_at": state.computed_at,
+        "months": len(state.months),
+        "first_month": state.months[0],
+        "last_month": state.months[-1],
+        "stale_from": stale_from,
+        "stale_months": sum(stale_from is not None and month >= stale_from[:7] for month in state.months),
+    }
+
+
+def _stale_from(program: Program, domain: Domain, state: StoreState) -> str | None:
+    """The first day whose features may be others now: a feature looks back, never ahead."""
+    from morningline.facts.states import daily_states, first_difference
+
+    with program.database.connect(read_only=True) as connection:
+        return first_difference(state.facts, daily_states(connection, domain.catalog))
 
 
 def list_features(domain_name: str) -> list[CatalogRow]:
@@ -102,7 +133,13 @@ def backtest(
         ) from error
     domain = domain_named(domain_name)
     store = program.features(domain)
-    version = store.version()
+    state = store.state()
+    version, stale_from = state.version, _stale_from(program, domain, state)
+    if stale_from is not None and stale_from <= str(split.test_to):
+        raise DataError(
+            f"The stored features are stale: facts of {stale_from} are not what they were computed from.",
+            do="Run `morningline features compute`, then this again.",
+        )
     with program.database.connect(read_only=True) as connection:
         answers = domain.task.answers(connection, as_of=utc_now())
     dataset = make_dataset(store.read(version), store.features.names, answers.filter(answers["day"] <= split.test_to))
