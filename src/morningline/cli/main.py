@@ -1,8 +1,8 @@
 """The door of the command line: its commands, and how an error is shown.
 
-Exit codes: 0 all went well; 1 something is wrong with what was looked at (doctor, replay, features status); 2 what was given cannot
-be used; 3 an import was committed but rows or values were turned away beyond what its mapping accepts; 130 the run
-that was followed was cancelled.
+Exit codes: 0 all went well; 1 something is wrong with what was looked at (doctor, replay, features status); 2 what was
+given cannot be used; 3 an import was committed but rows or values were turned away beyond what its mapping accepts; 130
+the run that was followed was cancelled.
 """
 
 from __future__ import annotations
