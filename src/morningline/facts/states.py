@@ -6,6 +6,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from datetime import date
+
     import psycopg
 
     from morningline.facts.table import Catalog
@@ -25,17 +27,17 @@ def daily_states(connection: psycopg.Connection[Any], catalog: Catalog) -> dict[
         Day as `YYYY-MM-DD` to 16 hexadecimal digits, in the order of days.
     """
     day = str(catalog.events.day)
-    told: dict[str, list[str]] = {}
+    told: dict[date, list[str]] = {}
     for table in catalog.tables:
         if table.stage in {"master", "record"} or day not in table.columns:
             continue
         rows = connection.execute(
-            f"SELECT to_char({day}, 'YYYY-MM-DD'), count(*), sum((EXTRACT(EPOCH FROM known_at) * 1000000)::bigint) "  # noqa: S608 - our own names
+            f"SELECT {day}, count(*), sum((EXTRACT(EPOCH FROM known_at) * 1000000)::bigint) "  # noqa: S608 - our own names
             f"FROM {table.name} GROUP BY 1".encode()
         ).fetchall()
         for of, count, known in rows:
             told.setdefault(of, []).append(f"{table.name} {count} {known}")
-    return {of: sha256("\n".join(told[of]).encode()).hexdigest()[:16] for of in sorted(told)}
+    return {str(of): sha256("\n".join(told[of]).encode()).hexdigest()[:16] for of in sorted(told)}
 
 
 def first_difference(before: dict[str, str], now: dict[str, str]) -> str | None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, fields
-from datetime import date, datetime  # noqa: TC003  # the field types are read
+from dataclasses import fields
+from datetime import date  # noqa: TC003  # the field types are read
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from morningline.kit.errors import IntegrityError, WorkspaceError
-from morningline.sources.feed import Params, Payload
+from morningline.sources.feed import Payload, PayloadRow
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
@@ -22,30 +22,8 @@ if TYPE_CHECKING:
 
 LEVEL = 3
 STALE_SECONDS = 86_400
-COLUMNS = "id, feed, endpoint, request, path, params, day, generation, status, fetched_at, sha256, size"
+COLUMNS = ", ".join(field.name for field in fields(PayloadRow))
 CHUNK_ROWS = 1_000
-
-
-@dataclass(frozen=True, kw_only=True)
-class PayloadRow:
-    """What the database knows of a body; its attributes are those of `Payload`."""
-
-    id: int
-    feed: str
-    endpoint: str
-    request: str
-    path: str
-    params: Params
-    day: date | None
-    generation: int
-    status: int
-    fetched_at: datetime
-    sha256: str
-    size: int
-
-    def with_body(self, body: bytes) -> Payload:
-        """The payload whole."""
-        return Payload(**{f.name: getattr(self, f.name) for f in fields(self)}, body=body)
 
 
 class Archive:

@@ -82,8 +82,8 @@ class Refusal(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Payload:
-    """One body as it came.
+class PayloadRow:
+    """What the database knows of a body.
 
     Args:
         id: Its number in the archive, in the order of fetching.
@@ -98,7 +98,6 @@ class Payload:
         fetched_at: When its last byte had come (UTC).
         sha256: Hash of the body, in hex.
         size: Length of the body in bytes.
-        body: The body, content coding removed.
     """
 
     id: int
@@ -113,6 +112,20 @@ class Payload:
     fetched_at: datetime
     sha256: str
     size: int
+
+    def with_body(self, body: bytes) -> Payload:
+        """The payload whole."""
+        return Payload(**vars(self), body=body)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Payload(PayloadRow):
+    """One body as it came.
+
+    Args:
+        body: The body, content coding removed.
+    """
+
     body: bytes
 
     @property

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from morningline.kit.errors import FeedUnavailableError, QuotaError
-from morningline.sources.archive import PayloadRow, known
+from morningline.sources.archive import known
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import psycopg
 
     from morningline.sources.connections import Connections
-    from morningline.sources.feed import Params
+    from morningline.sources.feed import Params, PayloadRow
     from morningline.sources.feed_settings import FeedSettings
 
 BATCH = 256
