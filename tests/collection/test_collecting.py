@@ -12,6 +12,7 @@ import pytest
 from collection.board import FIRST, NOON, Board, Calls, Steps, collect, loader_of, races, unavailable, wanted
 from morningline.collection import fetching
 from morningline.collection.reparsing import reparse
+from morningline.facts.states import first_change, mark
 from morningline.kit.errors import PlanError, QuotaError
 from morningline.wiring.program import domain_named
 
@@ -231,11 +232,14 @@ def test_the_facts_can_be_built_anew_from_the_archive_alone(facts: Facts, tmp_pa
 
     catalog = domain_named("racing").catalog
     with facts.database.connect() as connection:
+        noted = mark(connection)
         found = reparse(
             connection, {"board": loader_of(Board(tmp_path))}, catalog, payloads_of, lambda *_: None, check=check
         )
+        changed = first_change(connection, catalog, after=noted)
     assert found.differing == ["ra_results"]
     assert facts.prints() == (spoiled if check else before)
     assert found.replaced is not check
+    assert changed == (None if check else facts.rows("SELECT min(date) FROM ra_races")[0])
     collected = collect(facts.database, tmp_path, calls, wanted(41, now=NOON))
     assert collected["fetches"] == {"complete": 2}

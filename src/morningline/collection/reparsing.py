@@ -11,6 +11,7 @@ from morningline.collection.ledger import Item, Outcome
 from morningline.collection.records import RECORDS as COLLECTION
 from morningline.facts.ddl import create_statements
 from morningline.facts.fingerprint import combined, fingerprint
+from morningline.facts.records import RECORDS as FACTS
 from morningline.facts.table import Catalog
 from morningline.kit.errors import DataError
 from morningline.sources.records import RECORDS as SOURCES
@@ -27,7 +28,7 @@ SCRATCH = "reparse"
 """The schema in which the facts are built."""
 TOGETHER = 64
 """Most days that are loaded at once."""
-BOOKS = (COLLECTION["coverage"], SOURCES["quarantine"])
+BOOKS = (COLLECTION["coverage"], SOURCES["quarantine"], FACTS["fact_days"])
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,6 +168,15 @@ def _make_scratch(connection: psycopg.Connection[Any], catalog: Catalog) -> None
 
 def _put_in_place(connection: psycopg.Connection[Any], catalog: Catalog) -> None:
     """Exchange the live tables for the new ones, and the books of these days, in one transaction."""
+    # What is dropped and put in its place passes by the triggers that stamp days: all that have or had facts are.
+    connection.execute(
+        f"""
+        SELECT stamp_days(table_name, array_agg(day))
+        FROM (TABLE public.fact_days UNION ALL TABLE {SCRATCH}.fact_days) AS days
+        WHERE table_name = ANY(%s) GROUP BY table_name
+        """.encode(),  # noqa: S608 - our own names
+        (list(catalog.names),),
+    )
     for table in reversed(catalog.tables):
         for name in filter(None, (table.superseded, table.name)):
             connection.execute(f"DROP TABLE public.{name} CASCADE".encode())

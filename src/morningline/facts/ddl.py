@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dataframely as dy
 import polars as pl
 
+from morningline.facts.stamping import STAMP_CHANGED_DAYS, STAMP_DAYS, stamping_triggers
 from morningline.facts.table import Catalog, Table
 
 REFUSE_CHANGE = """\
@@ -13,6 +14,9 @@ BEGIN
     RAISE EXCEPTION '% is append-only: a row that was written is never changed or deleted', TG_TABLE_NAME
         USING ERRCODE = 'restrict_violation';
 END $$;"""
+
+FUNCTIONS = (REFUSE_CHANGE, STAMP_DAYS, STAMP_CHANGED_DAYS)
+"""What the tables of every catalog call; made once, before them."""
 
 TIMED = ("event", "pre", "post", "price")
 """Stages whose clocks are indexed; entities are few and always read by key."""
@@ -49,6 +53,7 @@ def create_statements(catalog: Catalog) -> Iterator[str]:
                 f"CREATE TRIGGER {table.name}_append_only BEFORE UPDATE OR DELETE ON {table.name}\n"
                 f"    FOR EACH ROW EXECUTE FUNCTION refuse_change();"
             )
+        yield from stamping_triggers(catalog, table)
         yield f"COMMENT ON TABLE {table.name} IS {_quote(f'One row is {table.grain}.')};"
         for name, column in table.columns.items():
             yield f"COMMENT ON COLUMN {table.name}.{name} IS {_quote(column.description or '')};"
@@ -67,10 +72,15 @@ def _superseded(table: Table, name: str) -> Iterator[str]:
     yield f"COMMENT ON COLUMN {name}.superseded_at IS 'When the correction became known (UTC).';"
 
 
+def partition_name(table: Table, year: int) -> str:
+    """The name of the part of a partitioned table that holds a year."""
+    return f"{table.name}_{year:04}"
+
+
 def partition_statement(table: Table, year: int) -> str:
     """The statement that makes room for one year of a partitioned table."""
     return (
-        f"CREATE TABLE IF NOT EXISTS {table.name}_{year:04} PARTITION OF {table.name} "
+        f"CREATE TABLE IF NOT EXISTS {partition_name(table, year)} PARTITION OF {table.name} "
         f"FOR VALUES FROM ('{year:04}-01-01') TO ('{year + 1:04}-01-01')"
     )
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from morningline.facts.ddl import partition_statement, sql_type
+from morningline.facts.ddl import partition_name, partition_statement, sql_type
+from morningline.facts.stamping import stamp
 from morningline.kit.database import copy_in, read_frame
 from morningline.kit.errors import NotFoundError
 
@@ -43,7 +44,8 @@ def load(connection: psycopg.Connection[Any], table: Table, frame: pl.DataFrame)
 
     A null never erases a known value, prices and other append-only rows are never touched again, and loading
     the same rows twice leaves the table as it was. A fact that is said again is known since it was said first;
-    one that is pieced together or corrected is known since the last piece.
+    one that is pieced together or corrected is known since the last piece. The days whose facts become others are
+    stamped.
 
     Args:
         connection: An open connection; the caller commits.
@@ -64,12 +66,12 @@ def load(connection: psycopg.Connection[Any], table: Table, frame: pl.DataFrame)
     if empty and frame.height >= ROWS_CHECKED_TOGETHER:
         with _foreign_keys_checked_together(connection, table):
             _make_partitions(connection, table, frame)
-            copy_in(connection, table.name, frame.select(columns))
+            _append(connection, table, frame.select(columns))
         return LoadCount(frame.height, 0, 0)
     _make_partitions(connection, table, frame)
     # Facts are taken in by one transaction at a time, so what is new now stays new; of records that is not sure.
     if empty or (table.stage != "record" and not _knows_any(connection, table, frame)):
-        copy_in(connection, table.name, frame.select(columns))
+        _append(connection, table, frame.select(columns))
         return LoadCount(frame.height, 0, 0)
     connection.execute(f"CREATE TEMP TABLE staged (LIKE {table.name}) ON COMMIT DROP".encode())
     copy_in(connection, "staged", frame.select(columns))
@@ -99,6 +101,23 @@ def _make_partitions(connection: psycopg.Connection[Any], table: Table, frame: p
     if table.partition_by:
         for year in sorted(frame[table.partition_by].dt.year().unique()):
             connection.execute(partition_statement(table, year).encode())
+
+
+def _append(connection: psycopg.Connection[Any], table: Table, frame: pl.DataFrame) -> None:
+    """Add rows that are not there, those of a partitioned table to its parts.
+
+    By way of the whole table, whose triggers want to be shown the rows, loading them takes a sixth longer. The parts
+    have no triggers, so the days are stamped here; first, to hold the lock before any row.
+    """
+    if not table.partition_by:
+        copy_in(connection, table.name, frame)
+        return
+    days = frame[table.partition_by]
+    if table.stage != "record":
+        stamp(connection, table, days.unique().to_list())
+    years = days.dt.year()
+    for year in sorted(years.unique()):
+        copy_in(connection, partition_name(table, year), frame.filter(years == year))
 
 
 @contextmanager

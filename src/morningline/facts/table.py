@@ -81,7 +81,7 @@ class Table:
         stage: `master` (an entity), `event` (what a task predicts), `pre` (known before the event), `post`
             (known after it), `price` (an append-only snapshot) or `record` (the program's own books).
         references: Foreign keys, in the order they are checked.
-        partition_by: A date column; the table is range-partitioned by its years.
+        partition_by: A date column; the table is range-partitioned by its years. Of facts, the event's local day.
         rules: Name to SQL condition; holds in the table (CHECK) and in the frame (`polars.sql_expr`).
         append_only: Rows are refused any update or deletion by the database itself.
         precedence: Words of the column `basis`, the weakest first: a row of a stronger basis replaces one of a
@@ -93,6 +93,7 @@ class Table:
         day: Of an event table, the column of its local day.
         off: Of an event table, the column of its instant, null where only the day is known.
         zone: Of an event table, the column of its IANA time zone.
+        supplement: Whether facts are whole without it: its gaps are told, and stop nobody from working.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Table:
     day: str | None = None
     off: str | None = None
     zone: str | None = None
+    supplement: bool = False
 
     @property
     def columns(self) -> dict[str, dy.Column]:

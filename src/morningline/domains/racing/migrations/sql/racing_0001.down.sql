@@ -3,6 +3,8 @@ DROP TABLE ra_dividends;
 DROP TABLE ra_odds;
 DROP TABLE ra_race_results_was;
 DROP TABLE ra_race_results;
+DROP TABLE ra_sectionals_was;
+DROP TABLE ra_sectionals;
 DROP TABLE ra_results_was;
 DROP TABLE ra_results;
 DROP TABLE ra_changes;

@@ -218,6 +218,16 @@ CREATE TABLE ra_races (
 );
 CREATE INDEX ra_races_clocks_idx ON ra_races USING brin (event_at, known_at);
 CREATE INDEX ra_races_date_idx ON ra_races (date);
+CREATE TRIGGER ra_races_days_lock BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ra_races
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_races', 'date');
+CREATE TRIGGER ra_races_days_insert AFTER INSERT ON ra_races
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_races', 'date');
+CREATE TRIGGER ra_races_days_update AFTER UPDATE ON ra_races
+    REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_races', 'date');
+CREATE TRIGGER ra_races_days_delete AFTER DELETE ON ra_races
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_races', 'date');
+CREATE TRIGGER ra_races_days_truncate AFTER TRUNCATE ON ra_races
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_races', 'date');
 COMMENT ON TABLE ra_races IS 'One row is a race, as its card says.';
 COMMENT ON COLUMN ra_races.id IS 'The source''s own id, or one made from its columns.';
 COMMENT ON COLUMN ra_races.date IS 'Local day of the race.';
@@ -290,6 +300,16 @@ CREATE TABLE ra_runners (
 ) PARTITION BY RANGE (date);
 CREATE INDEX ra_runners_clocks_idx ON ra_runners USING brin (event_at, known_at);
 CREATE INDEX ra_runners_horse_id_idx ON ra_runners (horse_id);
+CREATE TRIGGER ra_runners_days_lock BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ra_runners
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_runners', 'date');
+CREATE TRIGGER ra_runners_days_insert AFTER INSERT ON ra_runners
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_runners', 'date');
+CREATE TRIGGER ra_runners_days_update AFTER UPDATE ON ra_runners
+    REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_runners', 'date');
+CREATE TRIGGER ra_runners_days_delete AFTER DELETE ON ra_runners
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_runners', 'date');
+CREATE TRIGGER ra_runners_days_truncate AFTER TRUNCATE ON ra_runners
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_runners', 'date');
 COMMENT ON TABLE ra_runners IS 'One row is a horse in a race, as the card says.';
 COMMENT ON COLUMN ra_runners.race_id IS 'The race.';
 COMMENT ON COLUMN ra_runners.horse_id IS 'The horse.';
@@ -333,6 +353,16 @@ CREATE TABLE ra_changes (
 CREATE INDEX ra_changes_clocks_idx ON ra_changes USING brin (event_at, known_at);
 CREATE TRIGGER ra_changes_append_only BEFORE UPDATE OR DELETE ON ra_changes
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER ra_changes_days_lock BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ra_changes
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_changes', 'date');
+CREATE TRIGGER ra_changes_days_insert AFTER INSERT ON ra_changes
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_changes', 'date');
+CREATE TRIGGER ra_changes_days_update AFTER UPDATE ON ra_changes
+    REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_changes', 'date');
+CREATE TRIGGER ra_changes_days_delete AFTER DELETE ON ra_changes
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_changes', 'date');
+CREATE TRIGGER ra_changes_days_truncate AFTER TRUNCATE ON ra_changes
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_changes', 'date');
 COMMENT ON TABLE ra_changes IS 'One row is a change of a runner after it was declared.';
 COMMENT ON COLUMN ra_changes.race_id IS 'The race.';
 COMMENT ON COLUMN ra_changes.horse_id IS 'The horse.';
@@ -378,6 +408,16 @@ CREATE TABLE ra_results (
     CONSTRAINT ra_results_finisher_has_position CHECK ((outcome = 'FIN') = (position IS NOT NULL))
 ) PARTITION BY RANGE (date);
 CREATE INDEX ra_results_clocks_idx ON ra_results USING brin (event_at, known_at);
+CREATE TRIGGER ra_results_days_lock BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ra_results
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_results', 'date');
+CREATE TRIGGER ra_results_days_insert AFTER INSERT ON ra_results
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_results', 'date');
+CREATE TRIGGER ra_results_days_update AFTER UPDATE ON ra_results
+    REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_results', 'date');
+CREATE TRIGGER ra_results_days_delete AFTER DELETE ON ra_results
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_results', 'date');
+CREATE TRIGGER ra_results_days_truncate AFTER TRUNCATE ON ra_results
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_results', 'date');
 COMMENT ON TABLE ra_results IS 'One row is what came of a runner.';
 COMMENT ON COLUMN ra_results.race_id IS 'The race.';
 COMMENT ON COLUMN ra_results.horse_id IS 'The horse.';
@@ -404,6 +444,46 @@ CREATE TABLE ra_results_was (
 );
 COMMENT ON TABLE ra_results_was IS 'One row is what came of a runner, before it was corrected.';
 COMMENT ON COLUMN ra_results_was.superseded_at IS 'When the correction became known (UTC).';
+CREATE TABLE ra_sectionals (
+    race_id text NOT NULL,
+    horse_id text NOT NULL,
+    date date NOT NULL,
+    section_seconds double precision[] NOT NULL,
+    section_positions smallint[] NOT NULL,
+    behind_lengths double precision[],
+    event_at timestamptz NOT NULL,
+    known_at timestamptz NOT NULL,
+    CONSTRAINT ra_sectionals_pkey PRIMARY KEY (race_id, horse_id, date),
+    CONSTRAINT ra_sectionals_race_id_check CHECK (length(race_id) <= 200),
+    CONSTRAINT ra_sectionals_horse_id_check CHECK (length(horse_id) <= 200)
+) PARTITION BY RANGE (date);
+CREATE INDEX ra_sectionals_clocks_idx ON ra_sectionals USING brin (event_at, known_at);
+CREATE TRIGGER ra_sectionals_days_lock BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ra_sectionals
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_sectionals', 'date');
+CREATE TRIGGER ra_sectionals_days_insert AFTER INSERT ON ra_sectionals
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_sectionals', 'date');
+CREATE TRIGGER ra_sectionals_days_update AFTER UPDATE ON ra_sectionals
+    REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_sectionals', 'date');
+CREATE TRIGGER ra_sectionals_days_delete AFTER DELETE ON ra_sectionals
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_sectionals', 'date');
+CREATE TRIGGER ra_sectionals_days_truncate AFTER TRUNCATE ON ra_sectionals
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_sectionals', 'date');
+COMMENT ON TABLE ra_sectionals IS 'One row is how a runner spent its race, section by section.';
+COMMENT ON COLUMN ra_sectionals.race_id IS 'The race.';
+COMMENT ON COLUMN ra_sectionals.horse_id IS 'The horse.';
+COMMENT ON COLUMN ra_sectionals.date IS 'Local day of the race.';
+COMMENT ON COLUMN ra_sectionals.section_seconds IS 'Seconds each section took; in Hong Kong 400 m each, the first what is left of the distance.';
+COMMENT ON COLUMN ra_sectionals.section_positions IS 'Its position where each section ends.';
+COMMENT ON COLUMN ra_sectionals.behind_lengths IS 'Lengths behind the leader where each section ends, 0 in front; null where one was not measured.';
+COMMENT ON COLUMN ra_sectionals.event_at IS 'When it happened (UTC); where only the day is known, the last instant of that local day.';
+COMMENT ON COLUMN ra_sectionals.known_at IS 'When we could first have known it (UTC): the fetch, or the provider''s publication rule.';
+CREATE TABLE ra_sectionals_was (
+    LIKE ra_sectionals,
+    superseded_at timestamptz NOT NULL,
+    CONSTRAINT ra_sectionals_was_pkey PRIMARY KEY (race_id, horse_id, date, known_at)
+);
+COMMENT ON TABLE ra_sectionals_was IS 'One row is how a runner spent its race, section by section, before it was corrected.';
+COMMENT ON COLUMN ra_sectionals_was.superseded_at IS 'When the correction became known (UTC).';
 CREATE TABLE ra_race_results (
     race_id text NOT NULL,
     date date NOT NULL,
@@ -424,6 +504,16 @@ CREATE TABLE ra_race_results (
     CONSTRAINT ra_race_results_race_id_fkey FOREIGN KEY (race_id) REFERENCES ra_races
 );
 CREATE INDEX ra_race_results_clocks_idx ON ra_race_results USING brin (event_at, known_at);
+CREATE TRIGGER ra_race_results_days_lock BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ra_race_results
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_race_results', 'date');
+CREATE TRIGGER ra_race_results_days_insert AFTER INSERT ON ra_race_results
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_race_results', 'date');
+CREATE TRIGGER ra_race_results_days_update AFTER UPDATE ON ra_race_results
+    REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_race_results', 'date');
+CREATE TRIGGER ra_race_results_days_delete AFTER DELETE ON ra_race_results
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_race_results', 'date');
+CREATE TRIGGER ra_race_results_days_truncate AFTER TRUNCATE ON ra_race_results
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_race_results', 'date');
 COMMENT ON TABLE ra_race_results IS 'One row is what was said of a race after it.';
 COMMENT ON COLUMN ra_race_results.race_id IS 'The race.';
 COMMENT ON COLUMN ra_race_results.date IS 'Local day of the race.';
@@ -460,6 +550,16 @@ CREATE TABLE ra_odds (
 CREATE INDEX ra_odds_clocks_idx ON ra_odds USING brin (event_at, known_at);
 CREATE TRIGGER ra_odds_append_only BEFORE UPDATE OR DELETE ON ra_odds
     FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER ra_odds_days_lock BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ra_odds
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_odds', 'date');
+CREATE TRIGGER ra_odds_days_insert AFTER INSERT ON ra_odds
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_odds', 'date');
+CREATE TRIGGER ra_odds_days_update AFTER UPDATE ON ra_odds
+    REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_odds', 'date');
+CREATE TRIGGER ra_odds_days_delete AFTER DELETE ON ra_odds
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_odds', 'date');
+CREATE TRIGGER ra_odds_days_truncate AFTER TRUNCATE ON ra_odds
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_odds', 'date');
 COMMENT ON TABLE ra_odds IS 'One row is a price at an instant.';
 COMMENT ON COLUMN ra_odds.race_id IS 'The race.';
 COMMENT ON COLUMN ra_odds.horse_id IS 'The horse.';
@@ -485,6 +585,16 @@ CREATE TABLE ra_dividends (
     CONSTRAINT ra_dividends_race_id_fkey FOREIGN KEY (race_id) REFERENCES ra_races
 ) PARTITION BY RANGE (date);
 CREATE INDEX ra_dividends_clocks_idx ON ra_dividends USING brin (event_at, known_at);
+CREATE TRIGGER ra_dividends_days_lock BEFORE INSERT OR UPDATE OR DELETE OR TRUNCATE ON ra_dividends
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_dividends', 'date');
+CREATE TRIGGER ra_dividends_days_insert AFTER INSERT ON ra_dividends
+    REFERENCING NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_dividends', 'date');
+CREATE TRIGGER ra_dividends_days_update AFTER UPDATE ON ra_dividends
+    REFERENCING OLD TABLE AS was NEW TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_dividends', 'date');
+CREATE TRIGGER ra_dividends_days_delete AFTER DELETE ON ra_dividends
+    REFERENCING OLD TABLE AS changed FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_dividends', 'date');
+CREATE TRIGGER ra_dividends_days_truncate AFTER TRUNCATE ON ra_dividends
+    FOR EACH STATEMENT EXECUTE FUNCTION stamp_changed_days('ra_dividends', 'date');
 COMMENT ON TABLE ra_dividends IS 'One row is what a pool paid for a combination.';
 COMMENT ON COLUMN ra_dividends.race_id IS 'The race.';
 COMMENT ON COLUMN ra_dividends.date IS 'Local day of the race.';
