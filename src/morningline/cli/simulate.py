@@ -27,7 +27,7 @@ def simulate(
     limit: Annotated[
         list[str] | None, typer.Option(help="CLASS=CALLS a second; classes: free, racecards, other, all.")
     ] = None,
-    faults: Annotated[str, typer.Option(help="What goes wrong: none, flaky, dirty or storm.")] = "none",
+    faults: Annotated[str, typer.Option(help="What goes wrong: none, flaky, dirty, storm or thin.")] = "none",
     bookmakers: Annotated[int, typer.Option(help="How many bookmakers quote each runner, up to 28.")] = 8,
     log: Annotated[Path | None, typer.Option(help="File for the log of calls, as JSON lines.")] = None,
 ) -> None:

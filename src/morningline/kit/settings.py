@@ -22,6 +22,7 @@ HOME_VARIABLE = f"{PREFIX}HOME"
 TEST_PREFIX = f"{PREFIX}TEST_"
 
 Address = Annotated[str, msgspec.Meta(pattern="^postgres(ql)?://")]
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
 
 
@@ -37,12 +38,16 @@ class Settings:
         home: The workspace folder.
         database_url: Address of a PostgreSQL server of the user's own, or None for the embedded one. May
             carry a password: show it through `mask_url` only.
-        feature_store: Folder of the feature tables, or None for the workspace's own.
+        feature_store: Folder of the feature tables or their address in an object store; None for the workspace's own.
         raw_archive: Folder of the raw archive, or None for the workspace's own.
+        ray_address: Ray cluster of the engine `ray`, or None for `RAY_ADDRESS` or one of the machine's own.
         threads: Number of CPU threads; 0 means all.
         seed: Seed of everything random.
         log_level: Least important message shown.
         run_retention_days: How long runs that ended are kept; 0 means for ever.
+        quality_compute: Least daily quality of the facts that features are computed from.
+        quality_train: Least daily quality of the facts a model is trained and judged on.
+        quality_predict: Least quality of the cards of a day that is predicted, and of the facts of the week before.
         feeds: By name of a feed, its table `[feeds.<name>]` as it is written; the feed reads it.
         origins: Where each setting that is not at its default comes from.
 
@@ -62,11 +67,11 @@ class Settings:
             unset="embedded server in the workspace",
         ),
     )
-    feature_store: Path | None = field(
+    feature_store: str | None = field(
         default=None,
         metadata=_words(
-            "Folder of the feature tables; a relative one starts at the workspace.",
-            allowed="a folder, as text",
+            "Where the feature tables are: a folder, or an address in an object store such as s3://bucket/features.",
+            allowed="a folder or an address, as text; a relative folder starts at the workspace",
             example='"features"',
             unset="features/ in the workspace",
         ),
@@ -78,6 +83,15 @@ class Settings:
             allowed="a folder, as text",
             example='"archive"',
             unset="archive/ in the workspace",
+        ),
+    )
+    ray_address: str | None = field(
+        default=None,
+        metadata=_words(
+            "Ray cluster that `features compute --engine ray` uses.",
+            allowed="host:port of its head, or auto on a machine that is a node of it, as text",
+            example='"10.0.0.5:6379"',
+            unset="RAY_ADDRESS, or one of this machine alone",
         ),
     )
     threads: Count = field(
@@ -108,6 +122,30 @@ class Settings:
             allowed="a whole number from 0",
             example="90",
             unit="days",
+        ),
+    )
+    quality_compute: Share = field(
+        default=0.5,
+        metadata=_words(
+            "Least daily quality of the facts that features are computed from; 0 refuses nothing.",
+            allowed="a number from 0 to 1",
+            example="0.5",
+        ),
+    )
+    quality_train: Share = field(
+        default=0.5,
+        metadata=_words(
+            "Least daily quality of the facts a model is trained on.",
+            allowed="a number from 0 to 1",
+            example="0.5",
+        ),
+    )
+    quality_predict: Share = field(
+        default=0.7,
+        metadata=_words(
+            "Least quality of the cards of a predicted day and of the week before it.",
+            allowed="a number from 0 to 1",
+            example="0.7",
         ),
     )
     feeds: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)
@@ -158,9 +196,10 @@ def load_settings(home: Path, environ: Mapping[str, str]) -> Settings:
             origins[name] = variable
     if environ.get(HOME_VARIABLE):
         origins["home"] = HOME_VARIABLE
-    for name in ("feature_store", "raw_archive"):
-        if values.get(name) is not None:
-            values[name] = home / values[name].expanduser()
+    if values.get("raw_archive") is not None:
+        values["raw_archive"] = home / values["raw_archive"].expanduser()
+    if "://" not in (values.get("feature_store") or "://"):
+        values["feature_store"] = str(home / Path(values["feature_store"]).expanduser())
     return Settings(home=home, feeds=feeds, origins=origins, **values)
 
 

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import TYPE_CHECKING
-
-from jinja2 import Environment, StrictUndefined
 
 from morningline.monitoring.charts import bar, decimals_for, fixed, is_number, percent, signed
 from morningline.monitoring.figures import forest, model_class, reliability, season_losses
+from morningline.monitoring.pages import render_page
 from morningline.monitoring.report_data import MODEL_WORDS, DateRange, ReportData, in_order, model_label
 
 if TYPE_CHECKING:
@@ -92,10 +90,7 @@ def render_report(data: ReportData) -> str:
     Returns:
         The page, a whole HTML document.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"fixed": fixed, "percent": percent, "bar": bar, "day": _day}
-    source = files("morningline.monitoring").joinpath("report.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source).render(_context(data))
+    return render_page("report.html.j2", _context(data))
 
 
 def headline(data: ReportData) -> str:
@@ -190,10 +185,6 @@ def _twice(draw: Callable[[float], Markup | None]) -> tuple[Markup | None, Marku
 def _delta_decimals(data: ReportData) -> int:
     delta = data.delta_r2
     return decimals_for((delta.estimate, delta.low, delta.high, delta.mde))
-
-
-def _day(value: object) -> str:
-    return "not known" if value is None else str(value)
 
 
 def _interval(numbers: Sequence[float | None]) -> tuple[str, str]:

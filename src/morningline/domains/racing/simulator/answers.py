@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ from morningline.domains.racing.simulator.fragments import encode
 from morningline.domains.racing.simulator.places import PLACES, REGIONS
 from morningline.domains.racing.simulator.questions import Endpoint, RefusedQueryError, check, refuse_value, route
 from morningline.domains.racing.simulator.race_words import race_of, race_words
+from morningline.domains.racing.simulator.thinning import RACES, is_given, thin, thinned
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -203,6 +204,8 @@ class Answers:
         shrunk: bool,
     ) -> bytes:
         pieces = [p for p in pieces if _passes(p, values, filters)]
+        if self._faults.thin:
+            pieces = self._thinned(pieces)
         limit = int(values["limit"][0]) if "limit" in values else endpoint.page
         skip = int(values["skip"][0]) if "skip" in values else 0
         if shrunk and skip:
@@ -212,6 +215,16 @@ class Answers:
             shown = [self._faults.soiled(p.race_id, p.body) for p in pieces[skip : skip + limit]]
         tail = encode({"total": len(pieces), "limit": limit, "skip": skip, "query": echo})
         return b'{"' + name.encode() + b'":[' + b",".join(shown) + b"]," + tail[1:]
+
+    def _thinned(self, pieces: list[Piece]) -> list[Piece]:
+        """The races without what their days lack."""
+        found = []
+        for one in pieces:
+            day, _ = race_of(one.race_id) or (0, 0)
+            kind = thinned(day, self._settings.seed)
+            if kind != RACES or is_given(one.race_id):
+                found.append(replace(one, body=thin(kind, one.body)))
+        return found
 
     def _one_race(self, endpoint: Endpoint, identity: str) -> Answer:
         found = race_of(identity)

@@ -22,6 +22,7 @@ PROFILES: dict[str, dict[str, float]] = {
     },
     "dirty": {"shrunk": 0.25},
     "storm": {"too many": 0.02, "gateway": 0.01, "drip": 0.01},
+    "thin": {},
 }
 IN_A_ROW = 3
 _STORM_EVERY, _STORM_LENGTH, _STORM_SHARE = 60, 12, 0.35
@@ -73,6 +74,11 @@ class Faults:
                 return fault
             u -= share
         return ""
+
+    @property
+    def thin(self) -> bool:
+        """Whether some days lack something."""
+        return self._profile == "thin"
 
     @property
     def dirty(self) -> bool:

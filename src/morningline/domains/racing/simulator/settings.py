@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 PLANS = ("free", "basic", "standard", "pro")
 LIMIT_CLASSES = ("free", "racecards", "other", "all")
-FAULT_PROFILES = ("none", "flaky", "dirty", "storm")
+FAULT_PROFILES = ("none", "flaky", "dirty", "storm", "thin")
 _EARLIEST, _LATEST = date(2012, 1, 1), date(2030, 1, 1)
 
 
