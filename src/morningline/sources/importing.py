@@ -17,6 +17,7 @@ from morningline.sources.assembling import assemble, shape_rows
 from morningline.sources.convert import CONVERTERS
 from morningline.sources.joining import read_sources
 from morningline.sources.quarantine import quarantine_rows, turned_away
+from morningline.sources.reconciling import ReconcileRules, keep, reconcile
 from morningline.sources.records import RECORDS
 from morningline.sources.report import FileCount, ImportReport, TableCount
 
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from morningline.sources.convert import Converter
     from morningline.sources.mapping import Mapping
     from morningline.sources.reading import Source
+    from morningline.sources.reconciling import Reconciled
     from morningline.sources.report import Finding
 
 IMPORT_LOCK = 7_201_300
@@ -48,12 +50,8 @@ class Progress(Protocol):
         """Take note."""
 
 
-class ImportRules(Protocol):
+class ImportRules(ReconcileRules, Protocol):
     """What a domain adds to the import of its files."""
-
-    @property
-    def catalog(self) -> Catalog:
-        """Its tables."""
 
     @property
     def converters(self) -> Map[str, Converter]:
@@ -72,7 +70,8 @@ def import_files(
     """Bring the files of a folder into the facts.
 
     Everything is read, checked and loaded before anything is committed: after a failure, a refusal or a kill
-    the database is as it was. Importing the same files again changes nothing.
+    the database is as it was. Importing the same files again changes nothing. A second source (a mapping with a
+    section [match]) is held against what is stored and adds only what that does not say.
 
     Args:
         mapping: How the files are to be read.
@@ -93,14 +92,35 @@ def import_files(
             )
     converters = {**CONVERTERS, **rules.converters}
     sources = read_sources(mapping, folder, converters, lambda name: progress(f"Reading {name}", 0.05))
+    identity = _identity(mapping, sources)
+    second: Reconciled | None = None
     with database.connect() as connection:
-        progress("Reading rows as facts", 0.15)
-        rows = shape_rows(mapping, sources, rules.catalog, converters)
+        if mapping.match is None:
+            progress("Reading rows as facts", 0.15)
+            rows = shape_rows(mapping, sources, rules.catalog, converters)
+        else:
+            progress("Matching with what is stored", 0.1)
+            _one_at_a_time(connection)
+            second = reconcile(connection, mapping, sources, rules, converters, identity)
+            rows = second.rows
         assembly, counts = take_in(connection, mapping, rows, rules, progress)
         progress("Checking what was accepted", 0.95)
-        findings = rules.findings(_whole(assembly.frames, rules.catalog))
-        report = _report(mapping, folder, sources, assembly, counts, findings, time.perf_counter() - started)
+        report = ImportReport(
+            id=identity,
+            mapping=mapping.name,
+            folder=str(folder),
+            files=_files(sources),
+            tables=_tables(assembly, counts),
+            left_out=_left_out(sources, assembly),
+            quarantined=turned_away(sources, assembly.problems),
+            findings=rules.findings(_whole(assembly.frames, rules.catalog)),
+            accepted_losses=msgspec.to_builtins(mapping.accept),
+            seconds=round(time.perf_counter() - started, 3),
+            reconciliation=second.report if second else None,
+        )
         _keep_books(connection, report, mapping, sources, assembly, started_at)
+        if second is not None:
+            keep(connection, second.report, second.differences, mapping.domain, started_at)
     progress("Done", 1.0)
     return report
 
@@ -120,9 +140,13 @@ def take_in(
     Returns:
         What was accepted and turned away, and what loading it did to each table.
     """
-    connection.execute(b"SELECT pg_advisory_xact_lock(%d)" % IMPORT_LOCK)
+    _one_at_a_time(connection)
     assembly = assemble(mapping, rows, rules.catalog, rules.reject, connection)
     return assembly, _load(connection, rules.catalog, assembly, progress)
+
+
+def _one_at_a_time(connection: psycopg.Connection[Any]) -> None:
+    connection.execute(b"SELECT pg_advisory_xact_lock(%d)" % IMPORT_LOCK)
 
 
 def _load(
@@ -153,20 +177,28 @@ def _whole(frames: Map[str, pl.DataFrame], catalog: Catalog) -> dict[str, pl.Dat
     }
 
 
-def _report(
-    mapping: Mapping,
-    folder: Path,
-    sources: Map[str, Source],
-    assembly: Assembly,
-    counts: dict[str, LoadCount],
-    findings: list[Finding],
-    seconds: float,
-) -> ImportReport:
+def _files(sources: Map[str, Source]) -> list[FileCount]:
+    """Each file once, though several kinds may read it."""
     files = {
         f.name: FileCount(file=f.name, rows=f.rows, sha256=f.sha256)
         for source in sources.values()
         for f in source.files
     }
+    return sorted(files.values(), key=lambda f: f.file)
+
+
+def _identity(mapping: Mapping, sources: Map[str, Source]) -> str:
+    """The same for the same mapping and files."""
+    hashes = "".join(sorted(f.sha256 for f in _files(sources)))
+    return sha256(msgspec.json.encode(mapping) + hashes.encode()).hexdigest()[:32]
+
+
+def _left_out(sources: Map[str, Source], assembly: Assembly) -> dict[str, int]:
+    files = {f"files.{name}": source.unread for name, source in sources.items() if source.unread}
+    return {name: count for name, count in assembly.left_out.items() if count} | files
+
+
+def _tables(assembly: Assembly, counts: dict[str, LoadCount]) -> list[TableCount]:
     tables = []
     for name, frame in assembly.frames.items():
         tally = assembly.tallies[name]
@@ -183,20 +215,7 @@ def _report(
                 **asdict(counts[name]),
             )
         )
-    identity = sha256(msgspec.json.encode(mapping) + "".join(sorted(f.sha256 for f in files.values())).encode())
-    return ImportReport(
-        id=identity.hexdigest()[:32],
-        mapping=mapping.name,
-        folder=str(folder),
-        files=sorted(files.values(), key=lambda f: f.file),
-        tables=tables,
-        left_out={n: c for n, c in assembly.left_out.items() if c}
-        | {f"files.{n}": s.unread for n, s in sources.items() if s.unread},
-        quarantined=turned_away(sources, assembly.problems),
-        findings=findings,
-        accepted_losses=msgspec.to_builtins(mapping.accept),
-        seconds=round(seconds, 3),
-    )
+    return tables
 
 
 def _keep_books(

@@ -24,8 +24,14 @@ FORMAT = 1
 
 Words = str | list[str]
 
-RESERVED = re.compile(r"#(file|row|order|matched|nearest|source|rule|mentioned|k\d+|(raw|taken|stored) .*)")
+RESERVED = re.compile(r"#(file|row|order|matched|nearest|source|rule|mentioned|k\d+|(raw|taken|stored|said) .*)")
 """Names that the program gives to columns of its own on the way."""
+
+EVENT_ID, ENTRANT_ID = "event_id", "entrant_id"
+"""Columns that a match adds to the rows of a second source: whom of the stored they are about."""
+
+ITEMS = "; "
+"""What stands between the texts of several columns that are read as one list."""
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -43,7 +49,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     r"""Where a value comes from and how its text is read.
 
     The steps are taken in this order: source, missing, extract, values, read, scale, round.
-    Exactly one source: `column`, `first_of`, `template` or `constant`. With `optional`, a file without the
+    Exactly one source: `column`, `first_of`, `all_of`, `template` or `constant`. With `optional`, a file without the
     source column has no such value (of `first_of`, the columns that are there count); a table of which the value
     is a required one then gets no rows from that file. A pattern of `extract` that fits without its group,
     such as `^[^(]*(?:\((\w+)\))?$` on a name without brackets, says that there is no value.
@@ -51,6 +57,7 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
     column: str | None = None
     first_of: list[str] | None = None
+    all_of: list[str] | None = None
     template: str | None = None
     constant: str | int | float | bool | None = None
     missing: list[str] = []
@@ -67,8 +74,8 @@ class Column(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         """The names of the source columns it needs."""
         if self.column is not None:
             return [self.column]
-        if self.first_of is not None:
-            return self.first_of
+        if self.first_of is not None or self.all_of is not None:
+            return self.first_of or self.all_of or []
         return re.findall(r"\{([^{}]+)\}", self.template) if self.template is not None else []
 
 
@@ -133,13 +140,29 @@ class File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, rename={"source": "from"}):
-    """Rows of one file that become rows of one table."""
+    """Rows of one file that become rows of one table, or with `compare` are only held against its rows."""
 
     to: str
     source: str
     columns: dict[str, Column | str]
     where: list[Condition] = []
     known_at: str | None = None
+    compare: bool = False
+
+
+class Match(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Of a second source: by what its rows are recognised as about stored events and entrants.
+
+    `event` and `entrant` give columns of the files and the columns of the tables that must be equal to them, as text.
+    `confirm` gives columns of the files and how the same is read from the stored entrant: where both say something and
+    it differs, the two are not the same. `absent` is the column that says why an entrant may be in one source alone.
+    """
+
+    event: dict[str, str]
+    entrants: str
+    entrant: dict[str, str]
+    confirm: dict[str, Column | str] = {}
+    absent: str | None = None
 
 
 class Clocks(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -171,6 +194,11 @@ class Mapping(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     tables: list[Target]
     clocks: Clocks = Clocks()
     accept: Accept = Accept()
+    match: Match | None = None
+
+    def targets(self, *, compare: bool) -> Mapping:
+        """The mapping with the tables only that are compared, or only those that are written."""
+        return msgspec.structs.replace(self, tables=[target for target in self.tables if target.compare == compare])
 
 
 def read_mapping(path: Path) -> Mapping:
@@ -233,6 +261,19 @@ def _check(mapping: Mapping, name: str) -> None:
         _check_conditions(target.where, f"{target.to}.where")
         if target.known_at is not None:
             Rule.parse(target.known_at)
+    _check_match(mapping)
+
+
+def _check_match(mapping: Mapping) -> None:
+    for column_name, column in (mapping.match.confirm if mapping.match else {}).items():
+        _check_column(column, f"match.confirm.{column_name}")
+    compared = [target.to for target in mapping.tables if target.compare]
+    if compared and mapping.match is None:
+        raise InputError(
+            f"The table {compared[0]} is to be compared, and the mapping has no section [match].",
+            allowed="`compare` in the mapping of a second source",
+            do="Say in [match] by what its rows are recognised, or leave `compare` out.",
+        )
 
 
 def _check_file(file: File, where: str) -> None:
@@ -272,11 +313,12 @@ def _known_file(file: str, mapping: Mapping, where: str) -> None:
 def _check_column(column: Column | str, where: str) -> None:
     if isinstance(column, str):
         return
-    given = [n for n in ("column", "first_of", "template", "constant") if getattr(column, n) not in (None, [])]
+    sources = ("column", "first_of", "all_of", "template", "constant")
+    given = [name for name in sources if getattr(column, name) not in (None, [])]
     if len(given) != 1:
         raise InputError(
             f"{where} has {len(given)} sources ({', '.join(given) or 'none'}).",
-            allowed="exactly one of column, first_of, template, constant",
+            allowed="exactly one of column, first_of, all_of, template, constant",
             do="Say once where the value comes from.",
         )
     if column.extract is not None:

@@ -29,6 +29,38 @@ class Quarantine(dy.Schema):
     payload = text("The source row, as JSON.", sql_type="jsonb")
 
 
+class Reconciliations(dy.Schema):
+    """One second source held against the first."""
+
+    id = text("The import that did it.", key=True)
+    domain = text("Whose facts were matched.")
+    mapping = text("Name of the mapping.")
+    reconciled_at = instant("When (UTC).")
+    report = text("The report, as JSON.", sql_type="jsonb")
+
+
+class Differences(dy.Schema):
+    """One thing that two sources do not say alike, as the newest import by its mapping found it."""
+
+    reconciliation_id = text("The reconciliation that found it.", key=True)
+    number = dy.Int64(primary_key=True, min=1, description="Its number there, from 1.")
+    kind = word(
+        "`value`: they say different things; `identity`: one number, two entrants; `only_first`, `only_second`: one of "
+        "them alone has it.",
+        ("value", "identity", "only_first", "only_second"),
+        null=False,
+    )
+    target = text("The table it is about.")
+    target_column = text("The column, null where it is about a whole row.", null=True)
+    event_id = text("The event: its id, or by what it would be matched.")
+    entrant_id = text(
+        "The entrant: its id, or by what it would be matched; null where it is about the event.", null=True
+    )
+    first = text("What is stored.", null=True, longest=20_000)
+    second = text("What the second source says.", null=True, longest=20_000)
+    reason = text("Why one alone has it, where that is known.", null=True)
+
+
 class Payloads(dy.Schema):
     """One body as a feed sent it; the bytes are in the raw archive under their hash."""
 
@@ -111,6 +143,16 @@ RECORDS = Catalog(
             grain="a row or value that was turned away",
             stage="record",
             indexes=(("import_id",),),
+        ),
+        Table(
+            name="reconciliations",
+            schema=Reconciliations,
+            grain="a second source held against the first",
+            stage="record",
+            indexes=(("reconciled_at",),),
+        ),
+        Table(
+            name="differences", schema=Differences, grain="a thing that two sources do not say alike", stage="record"
         ),
         Table(
             name="payloads",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from morningline.sources.reconciliation import Reconciliation  # noqa: TC001 - msgspec reads the annotations
+
 EXAMPLES = 5
 """How many examples of each reason and finding a report shows; the quarantine table has them all."""
 
@@ -69,6 +71,7 @@ class ImportReport:
     findings: list[Finding]
     accepted_losses: dict[str, int]
     seconds: float
+    reconciliation: Reconciliation | None = None
 
     @property
     def rows_quarantined(self) -> int:

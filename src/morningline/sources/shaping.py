@@ -152,6 +152,9 @@ def _columns(target: Target, rows: pl.DataFrame, table: Table) -> dict[str, Colu
     by_program = {"event_at", "known_at", "time_zone"} | ({"date"} if table.stage != "event" else set())
     needed = [n for n, c in table.columns.items() if not c.nullable and n not in by_program and n not in columns]
     never = [n for n in needed if n not in target.columns]
+    if target.compare:
+        # What is only compared needs its key, and of the rest what both sources say.
+        return columns
     if never:
         raise InputError(
             f"The mapping gives {table.name} no {' and no '.join(never)}.",

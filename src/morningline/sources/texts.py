@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import msgspec
 import polars as pl
 
+from morningline.sources.mapping import ITEMS
+
 if TYPE_CHECKING:
     from collections.abc import Collection
 
@@ -27,6 +29,8 @@ def raw_text(column: Column) -> pl.Expr:
         text = pl.col(column.column)
     elif column.first_of is not None:
         text = pl.coalesce(column.first_of)
+    elif column.all_of is not None:
+        text = _items(column.all_of)
     elif column.template is not None:
         text = _template(column.template)
     else:
@@ -66,6 +70,13 @@ def present(column: Column, columns: Collection[str]) -> Column | None:
 def fold(text: pl.Expr) -> pl.Expr:
     """Text as a word of a vocabulary: lower case, everything else than letters and digits an underscore."""
     return text.str.to_lowercase().str.replace_all(r"[^\p{L}\p{N}]+", "_").str.strip_chars("_")
+
+
+def _items(columns: list[str]) -> pl.Expr:
+    """The texts of several columns in their order: an empty item for a gap, nothing for those missing at the end."""
+    texts = pl.concat_str([pl.col(name).fill_null("") for name in columns], separator=ITEMS)
+    items = texts.str.replace(r"[; ]+$", "")
+    return pl.when(items != "").then(items)
 
 
 def _template(template: str) -> pl.Expr:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from morningline.domains.racing.events import CLOSING_PRICES
+from morningline.domains.racing.prices import CLOSING_PRICES
 from morningline.domains.racing.schema import MOST_RUNNERS
 from morningline.sources.assembling import Rejection
 from morningline.sources.report import EXAMPLES, Finding

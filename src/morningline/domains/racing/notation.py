@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 import polars as pl
 
+from morningline.domains.racing.sections import section_converters
 from morningline.domains.racing.vocabulary import OUTCOME_ALIASES, OUTCOMES, words
 from morningline.sources.convert import M_PER_YARD, VULGAR, Converter, read_mixed, read_number
 
@@ -56,6 +57,8 @@ _FRACTION = r"^([0-9]{1,5})[/-]([1-9][0-9]{0,3})$"
 _EVENS = r"(?i)^ev(?:s|n|en|ens)?$"
 
 _PLACING = r"(?i)^=?\s*([0-9]{1,2})(?:st|nd|rd|th)?\s*(?:=|d\.?h\.?t?|平頭馬)?$"
+
+_COMBINATION = r"^[0-9]{1,2}(?:\s*[-,/+]\s*[0-9]{1,2})*$"
 
 _CODES = MappingProxyType({word: word for word in words(OUTCOMES)} | dict(OUTCOME_ALIASES))
 
@@ -124,6 +127,10 @@ def _outcome(text: pl.Expr) -> pl.Expr:
     return pl.coalesce(code, pl.when(_placing(text).is_not_null()).then(pl.lit("FIN")))
 
 
+def _combination(text: pl.Expr) -> pl.Expr:
+    return pl.when(text.str.contains(_COMBINATION)).then(text).str.replace_all(r"\s*[,/+]\s*", "-")
+
+
 def _country(text: pl.Expr) -> pl.Expr:
     return pl.when(text.str.contains(r"^[A-Za-z]{2,3}$")).then(text.str.to_uppercase())
 
@@ -187,11 +194,18 @@ _ALL = (
         expects="a placing or one of " + ", ".join(words(OUTCOMES)),
     ),
     Converter(
+        name="combination",
+        quantity="text",
+        function=_combination,
+        expects='saddlecloth numbers such as "11-12", "11,12" or "11/12"; "11-12" comes out',
+    ),
+    Converter(
         name="country",
         quantity="text",
         function=_country,
         expects='a code of two or three letters such as "GB", "ire" or "FR"; capitals come out',
     ),
+    *section_converters(_lengths),
 )
 
 NOTATIONS: Mapping[str, Converter] = MappingProxyType({each.name: each for each in _ALL})

@@ -152,6 +152,24 @@ class Results(Fact):
     extra = text(_EXTRA, null=True, longest=_LONGEST_EXTRA)
 
 
+class Sectionals(Fact):
+    """How a runner spent its race, section by section; the three lists have one item a section, first to last."""
+
+    race_id = text("The race.", key=True)
+    horse_id = text("The horse.", key=True)
+    date = day("Local day of the race.", key=True)
+    section_seconds = dy.List(
+        dy.Float64(min=1, max=99),
+        description="Seconds each section took; in Hong Kong 400 m each, the first what is left of the distance.",
+    )
+    section_positions = dy.List(dy.Int16(min=1, max=MOST_RUNNERS), description="Its position where each section ends.")
+    behind_lengths = dy.List(
+        dy.Float64(min=0, max=1_000),
+        nullable=True,
+        description="Lengths behind the leader where each section ends, 0 in front; null where one was not measured.",
+    )
+
+
 class RaceResults(Fact):
     """What was said of a race after it."""
 
@@ -267,6 +285,15 @@ CATALOG = Catalog(
             partition_by="date",
             together=(("outcome", "position"),),
             rules=(("finisher_has_position", "(outcome = 'FIN') = (position IS NOT NULL)"),),
+        ),
+        Table(
+            name="ra_sectionals",
+            schema=Sectionals,
+            grain="how a runner spent its race, section by section",
+            stage="post",
+            supplement=True,
+            references=(RUNNERS_RACE, RUNNER),
+            partition_by="date",
         ),
         Table(
             name="ra_race_results",
