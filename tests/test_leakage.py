@@ -3,89 +3,22 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import get_args, get_origin
 
 import polars as pl
 import pytest
-from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chance_events import as_known_at, chance_events, differing
+from chance_events import chance_events, differing
+from every_step import STEPS, cutoffs, leaks, leaks_of_facts
+from features_by_loops import FIND
 from morningline.domains.racing.features import FEATURES
-from morningline.features import histories
-from morningline.features.definitions import (
-    Centred,
-    Days,
-    Decay,
-    Derived,
-    Expanding,
-    Expression,
-    History,
-    Last,
-    Step,
-    WithinEvent,
-)
-from morningline.features.engine import IDENTITY, Events, State, compute
-from racing_facts import Facts, events_from, known_then, small_world, untidy
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import datetime
-
-# A failing history is shown as it was found: to shrink one takes minutes, and the columns named say enough.
-FIND = settings(
-    deadline=None,
-    phases=(Phase.explicit, Phase.reuse, Phase.generate),
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
-
-WINDOWS = (Expanding(), Last(1), Last(3), Days(1), Days(9), Decay(1), Decay(30))
-AGGREGATES = ("count", "sum", "mean", "rate", "min", "max", "std", "last", "days_since")
-
-# A step of every kind, histories of every window and aggregate, and steps that build on each other.
-STEPS: tuple[Step, ...] = (
-    *(
-        History(
-            name=f"{aggregate} {key} {window}",
-            key=key,
-            value="score",
-            window=window,
-            aggregate=aggregate,
-            prior=0.3,
-            prior_rows=2,
-            description="",
-        )
-        for key in (("who",), ("who", "where"), ("stall",))
-        for window in WINDOWS
-        for aggregate in AGGREGATES
-        if not isinstance(window, Decay) or aggregate in {"count", "sum", "mean", "rate"}
-    ),
-    Expression(name="change", sql="said - \"last ('who',) Last(rows=1)\"", description=""),
-    Derived(name="beyond", sql="score - COALESCE(\"mean ('who',) Expanding()\", 0)", description=""),
-    Centred(name="centred", of="beyond", by=("where",), description=""),
-    History(name="centred_mean", key=("who",), value="centred", window=Last(4), description=""),
-    *(
-        WithinEvent(name=f"{of} {how}", of=of, how=how, description="")
-        for of in ("said", "centred_mean")
-        for how in ("rank", "z", "share", "gap_to_best")
-    ),
-)
-
-
-def leaks(events: Events, steps: Sequence[Step], instant: datetime) -> list[str]:
-    """Columns whose values change when everything that became known after an instant is deleted."""
-    whole = compute(events, steps).filter(pl.col("as_of") <= instant)
-    return differing(whole, compute(as_known_at(events, instant), steps))
-
-
-def leaks_of_facts(facts: Facts, instant: datetime, steps: Sequence[Step] = FEATURES.steps) -> list[str]:
-    """The same from the facts on: the rows themselves are taken away, whatever the preparation makes of them."""
-    whole = compute(events_from(facts), steps).filter(pl.col("as_of") <= instant)
-    return differing(whole, compute(events_from(known_then(facts, instant)), steps).filter(pl.col("as_of") <= instant))
-
-
-def cutoffs(events: Events) -> list[datetime]:
-    return events.entrants["cutoff"].drop_nulls().unique().sort().to_list()
+from morningline.features.definitions import Aggregate, History, Rating, Step, Within, WithinEvent
+from morningline.features.engine import Events, compute
+from morningline.features.rating import System
+from morningline.features.windows import Condition, Key, Rivals, Window
+from racing_facts import Facts, events_from, small_world, untidy
 
 
 @pytest.fixture(scope="module")
@@ -93,15 +26,26 @@ def world() -> Facts:
     return small_world()
 
 
+def test_the_steps_of_these_tests_are_of_every_kind():
+    histories = [step for step in STEPS if isinstance(step, History)]
+    said = {type(step) for step in STEPS}, {step.how for step in STEPS if isinstance(step, WithinEvent)}
+    asked = {s.aggregate for s in histories}, {type(s.window) for s in histories}, {type(s.key) for s in histories}
+    conditions = {type(condition) for step in histories for condition in step.where}
+    systems = {type(step.system) for step in STEPS if isinstance(step, Rating)}
+    every = (Step, Within, Aggregate, Window, Key, Condition, System)
+    kinds = [{get_origin(kind) or kind for kind in get_args(any_of)} for any_of in every]
+    assert [*said, *asked, conditions, systems] == kinds
+
+
 @given(chance_events(), st.data())
-@settings(FIND, max_examples=25)
+@settings(FIND, max_examples=8)
 def test_deleting_the_future_changes_no_bit(events, data):
     for instant in data.draw(st.permutations(cutoffs(events)))[:2]:
         assert leaks(events, STEPS, instant) == []
 
 
 @given(chance_events(), st.randoms(use_true_random=False))
-@settings(FIND, max_examples=25)
+@settings(FIND, max_examples=8)
 def test_shuffling_the_rows_changes_no_bit(events, luck):
     def shuffled(frame: pl.DataFrame) -> pl.DataFrame:
         order = list(range(frame.height))
@@ -113,28 +57,32 @@ def test_shuffling_the_rows_changes_no_bit(events, luck):
 
 
 @given(chance_events(), chance_events())
-@settings(FIND, max_examples=20)
+@settings(FIND, max_examples=8)
 def test_what_happens_to_strangers_changes_no_bit_of_a_history(events, others):
     apart = {"event_id": pl.col("event_id") + "'", "who": pl.col("who") + "'"}
     entrants = others.entrants.with_columns(**apart)
     outcomes = others.outcomes.with_columns(event_id=apart["event_id"])
     both = Events(pl.concat([events.entrants, entrants]), pl.concat([events.outcomes, outcomes]))
-    steps = [step for step in STEPS if isinstance(step, History) and step.key[0] == "who" and step.value == "score"]
+    # Histories and ratings of entities that are no strangers' too.
+    own = (("who",), Rivals(("who",)), Rivals(("who",), "ahead"))
+    steps = [s for s in STEPS if isinstance(s, History | Rating) and s.key in own and "score" in vars(s).values()]
+    assert len(steps) > 100
     together = compute(both, steps).filter(~pl.col("event_id").str.ends_with("'"))
     assert differing(compute(events, steps), together) == []
 
 
 @given(st.data())
-@settings(FIND, max_examples=6)
+@settings(FIND, max_examples=3)
 def test_deleting_the_future_of_the_synthetic_world_changes_no_bit(world, data):
     events = events_from(world)
     instant = data.draw(st.sampled_from(cutoffs(events)))
+    assert set(FEATURES.names) <= set(compute(events, FEATURES.steps).columns)
     assert leaks(events, FEATURES.steps, instant) == []
     assert leaks_of_facts(world, instant) == []
 
 
 @given(st.integers(0, 10_000), st.data())
-@settings(FIND, max_examples=8)
+@settings(FIND, max_examples=4)
 def test_facts_that_come_late_and_in_pieces_change_no_bit_of_the_past(world, seed, data):
     facts = untidy(world, seed)
     instant = data.draw(st.sampled_from(cutoffs(events_from(facts))))
@@ -144,31 +92,6 @@ def test_facts_that_come_late_and_in_pieces_change_no_bit_of_the_past(world, see
 def test_shuffling_the_facts_of_the_synthetic_world_changes_no_bit(world):
     mixed = {name: frame.sample(fraction=1, shuffle=True, seed=7) for name, frame in untidy(world, 1).items()}
     assert differing(*(compute(events_from(f), FEATURES.steps) for f in (untidy(world, 1), mixed))) == []
-
-
-def test_a_step_that_reads_the_result_of_the_same_event_is_reported(world, monkeypatch):
-    honest = State.__init__
-
-    def with_results_on_the_card(state: State, events: Events) -> None:
-        honest(state, events)
-        peek = events.outcomes.select(*IDENTITY, pl.col("won").alias("won today"))
-        state.entrants = state.entrants.join(peek, on=list(IDENTITY), how="left", maintain_order="left")
-
-    monkeypatch.setattr(State, "__init__", with_results_on_the_card)
-    peeking = Expression(name="peeking", sql='"won today"', description="A planted leak.")
-    events = events_from(world)
-    assert leaks(events, (*FEATURES.steps, peeking), cutoffs(events)[20]) == ["peeking"]
-    assert leaks_of_facts(world, cutoffs(events)[20], (*FEATURES.steps, peeking)) == ["peeking"]
-
-
-def test_an_engine_whose_clock_is_a_day_fast_is_reported(world, monkeypatch):
-    honest = histories.usable_instants
-    monkeypatch.setattr(histories, "usable_instants", lambda instants, until: honest(instants, until + histories.DAY))
-    events = events_from(world)
-    found = leaks(events, FEATURES.steps, cutoffs(events)[20])
-    assert {"horse_runs", "jockey_win_rate", "draw_finish", "trainer_strength_90d"} <= set(found)
-    assert "rows" not in found
-    assert leaks_of_facts(world, cutoffs(events)[20]) != []
 
 
 def test_a_card_that_came_after_the_cutoff_is_history_and_no_entrant(world):

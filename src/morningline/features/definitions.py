@@ -8,9 +8,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
+from morningline.features.windows import Decay, Expanding, Rivals
 from morningline.kit.errors import InputError
+
+if TYPE_CHECKING:
+    from morningline.features.rating import System
+    from morningline.features.windows import Condition, Key, Window
 
 # What a definition's SQL may call: functions of one row. A summary of many rows would read the future.
 FUNCTIONS = (
@@ -19,63 +24,59 @@ FUNCTIONS = (
 )
 KEYWORDS = ("AND", "BETWEEN", "CASE", "ELSE", "IN", "IS", "NOT", "OR", "THEN", "WHEN")
 
+EVER = Expanding()
+
+Aggregate = Literal["count", "sum", "mean", "rate", "min", "max", "std", "quantile", "slope", "last", "days_since"]
+Within = Literal["rank", "z", "share", "gap_to_best", "others_mean", "others_best"]
+
 # What can be said of a fading window: nothing that has no weights.
 FADING = ("count", "sum", "mean", "rate")
-
-Aggregate = Literal["count", "sum", "mean", "rate", "min", "max", "std", "last", "days_since"]
-Within = Literal["rank", "z", "share", "gap_to_best"]
-
-
-@dataclass(frozen=True)
-class Expanding:
-    """Everything known so far."""
-
-
-@dataclass(frozen=True)
-class Last:
-    """The last `rows` history rows of the key, whether or not they have the value; at least one."""
-
-    rows: int
-
-
-@dataclass(frozen=True)
-class Days:
-    """The history rows that became usable in the last `days` days (of 24 hours) before the cut-off; at least one."""
-
-    days: int
-
-
-@dataclass(frozen=True)
-class Decay:
-    """Everything known so far, a row `half_life_days` older than another counting half as much.
-
-    The mean does not depend on the cut-off; a count, a sum and the rows behind a rate fade up to it.
-    """
-
-    half_life_days: int
-
-
-Window = Expanding | Last | Days | Decay
+# What is about the rows themselves where no value is named.
+OF_ROWS = ("count", "days_since")
 
 
 @dataclass(frozen=True, kw_only=True)
-class History:
-    """An aggregate over the earlier rows of a key.
+class Feature:
+    """What every feature says of itself.
 
     Args:
         name: The feature's column.
-        key: Columns that an entrant and its history rows share: `("horse_id",)`, `("jockey_id", "trainer_id")`.
-        value: A column of the history rows; null values and those that are no finite number are left out. Without
-            one, count and days_since are about the rows themselves.
-        window: Which of the earlier rows.
-        aggregate: What of them. `rate` is the mean drawn towards `prior` as if `prior_rows` more rows had shown it;
-            `std` divides by one less than the rows; `last` is the newest value of the window, `days_since` its age.
-            Null where no row of the window has the value, but for count, sum (zero) and rate (the prior).
-        prior: Prior mean of a rate.
-        prior_rows: Weight of the prior, in rows.
         unit: Unit of the value.
         description: One sentence for the catalog.
+        low: The smallest value it can have, where there is one. The quality of stored features is judged by it.
+        high: The largest.
+        nulls: Whether it may be unknown: `never` says that every entrant has it.
         kept: Whether it is a feature of the set, or only a step towards others.
+    """
+
+    name: str
+    unit: str = ""
+    description: str
+    low: float | None = None
+    high: float | None = None
+    nulls: Literal["allowed", "never"] = "allowed"
+    kept: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class History(Feature):
+    """An aggregate over the earlier rows of a key.
+
+    Args:
+        key: Columns that an entrant and its history rows share: `("horse_id",)`, `("jockey_id", "trainer_id")`; or
+            `Rivals`, whose rows are earlier meetings with the others of the event.
+        value: A column of the history rows; null values and those that are no finite number are left out. Without
+            one, count and days_since are about the rows themselves.
+        where: Which rows of the key count: `Same("course_id")`, `Near("distance_m", share=0.1)`.
+        window: Which of these rows, counted back from the cut-off.
+        aggregate: What of them. `rate` is the mean drawn towards `prior` as if `prior_rows` more rows had shown it;
+            `std` divides by one less than the rows; `quantile` is interpolated between the two rows about it;
+            `slope` is the change in a day of the straight line of least squares; `last` is the newest value of the
+            window, `days_since` its age. Null where no row of the window has the value, but for count, sum (zero)
+            and rate (the prior).
+        prior: Prior mean of a rate.
+        prior_rows: Weight of the prior, in rows.
+        quantile: Which one, from 0 to 1; the median where not given.
 
     Raises:
         InputError: The window has no rows, the aggregate lacks its value, or cannot be had of the window.
@@ -85,75 +86,82 @@ class History:
         'runs'
     """
 
-    name: str
-    key: tuple[str, ...]
+    key: Key
     value: str = ""
-    window: Window = Expanding()
+    where: tuple[Condition, ...] = ()
+    window: Window = EVER
     aggregate: Aggregate = "mean"
     prior: float = 0.0
     prior_rows: float = 0.0
-    unit: str = ""
-    description: str
-    kept: bool = True
+    quantile: float = 0.5
 
     def __post_init__(self) -> None:
         given = (
             f"The feature {self.name!r} asks for the {self.aggregate} of {self.value or 'nothing'!r} over {self.window}"
         )
-        if not self.value and self.aggregate not in {"count", "days_since"}:
+        if not self.value and self.aggregate not in OF_ROWS:
             raise InputError(f"{given}.", allowed="count and days_since without a value", do="Name a history column.")
         if isinstance(self.window, Decay) and self.aggregate not in FADING:
             raise InputError(f"{given}.", allowed=f"{', '.join(FADING)} over a fading window")
         if min((1, *vars(self.window).values())) < 1:
             raise InputError(f"{given}.", allowed="windows of one row, one day or a half-life of one day, and more")
+        if not 0 <= self.quantile <= 1:
+            raise InputError(f"{given}, the quantile {self.quantile}.", allowed="0 to 1")
+        if isinstance(self.key, Rivals) and self.where:
+            raise InputError(f"{given} against rivals where {self.where}.", allowed="all meetings of rivals")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Expression:
+class Rating(Feature):
+    """How strong an entity is, judged by whom it has beaten: moved by each event as its outcome becomes known.
+
+    What is known first of an event moves the ratings, and that once: a correction reaches histories, not ratings.
+    Who never competed has none. Of several entrants of one entity in an event the best one counts.
+
+    Args:
+        key: Columns of the card that say who is rated.
+        result: A history column by which the entrants of an event are ordered, the smallest first.
+        system: How ratings move.
+        part: `mean` is the rating itself, `spread` how unsure it is (of systems that say so).
+    """
+
+    key: tuple[str, ...]
+    result: str
+    system: System
+    part: Literal["mean", "spread"] = "mean"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Expression(Feature):
     """A column computed from what is known of the entrant at the cut-off.
 
     Args:
-        name: The feature's column.
         sql: A SQL expression over card columns and earlier features of the same entrant.
-        unit: Unit of the result.
-        description: One sentence for the catalog.
-        kept: Whether it is a feature of the set, or only a step towards others.
 
     Raises:
         InputError: The SQL looks at other rows.
     """
 
-    name: str
     sql: str
-    unit: str = ""
-    description: str
-    kept: bool = True
 
     def __post_init__(self) -> None:
         require_one_row(self.name, self.sql)
 
 
 @dataclass(frozen=True, kw_only=True)
-class WithinEvent:
+class WithinEvent(Feature):
     """How an entrant stands among those of its event.
 
     Args:
-        name: The feature's column.
-        of: An earlier column.
-        how: `rank` (1 is the highest value, ties to the precision of Float32 share the mean rank), `z` (standard
-            deviations from the event's mean, null where all are alike), `share` of the event's sum, or
-            `gap_to_best` (value minus the event's highest). Entrants without the value do not count.
-        unit: Unit of the result.
-        description: One sentence for the catalog.
-        kept: Whether it is a feature of the set, or only a step towards others.
+        of: A card column or an earlier feature.
+        how: `rank` (1 is the highest value, ties share the mean rank), `z` (standard deviations from the event's
+            mean, null where all are alike), `share` of the event's sum, `gap_to_best` (value minus the event's
+            highest), `others_mean` and `others_best` (mean and highest of the others, whether or not the entrant has
+            the value itself). Entrants without the value do not count.
     """
 
-    name: str
     of: str
     how: Within
-    unit: str = ""
-    description: str
-    kept: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -179,13 +187,12 @@ class Derived:
 
 @dataclass(frozen=True, kw_only=True)
 class Centred:
-    """A value of the history rows, less its mean over the rows that became usable together with it.
+    """A value of the history rows, less its mean over the rows of that day that were usable with it or before.
 
     Args:
         name: The history column.
         of: An earlier history column.
-        by: Columns that make a group, such as course and surface: the day is one already, because rows that
-            became usable at another instant are no part of it.
+        by: Columns of the card that make a group within the day, such as course and surface.
         description: One sentence for the catalog.
     """
 
@@ -195,7 +202,7 @@ class Centred:
     description: str
 
 
-Step = History | Expression | WithinEvent | Derived | Centred
+Step = History | Rating | Expression | WithinEvent | Derived | Centred
 
 
 def require_one_row(name: str, sql: str) -> None:

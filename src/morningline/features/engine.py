@@ -1,90 +1,66 @@
 """The engine: every feature of every entrant from what could be known at its cut-off, and from nothing else.
 
 A history row may be used by an entrant when `usable_at <= cutoff`, where `usable_at` is the later of the row's two
-clocks. Rows are put in one order first and every value is computed from the rows of its own window or event alone, so
-cutting the future, shuffling the input or computing one day instead of ten years gives the same bits.
+clocks, and as long as it was not corrected: until `until`. Rows are put in one order first and every value is computed
+from the rows of its own window or event alone, so cutting the future, shuffling the input or computing one day instead
+of ten years gives the same bits. What a step gives is held in single precision, and later steps see what is stored.
 """
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from morningline.features.definitions import Centred, Derived, Expression, History, WithinEvent
-from morningline.features.histories import Codes, KeyHistories, Ranges, as_series, microseconds, numbers
+from morningline.features.asking import THREADS, ask, here
+from morningline.features.columns import as_series, microseconds, numbers, single
+from morningline.features.definitions import Centred, Derived, Expression, Feature, History, Rating, WithinEvent
+from morningline.features.histories import KeyHistories
+from morningline.features.listings import FOREVER, Listing, Moments, Ranges
+from morningline.features.planning import columns_of, expression, plan, roots
+from morningline.features.rated import rating_columns, take_rating
+from morningline.features.state import IDENTITY, ORDER, Events, State
 from morningline.features.within import Groups, within_event
-from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from morningline.features.asking import Answerer
     from morningline.features.definitions import Step
-
-IDENTITY = ("event_id", "entrant_id")
+    from morningline.features.planning import Plan
+    from morningline.features.rating import Ratings
+    from morningline.features.sums import Floats
 
 
 @dataclass(frozen=True)
-class Events:
-    """What a feature set is computed from.
+class Computed:
+    """What a computation gave.
 
     Attributes:
-        entrants: One row an entrant: `event_id`, `entrant_id`, `day`, `cutoff` (UTC instant), and what its card
-            says, nothing of which may have become known after the cut-off. A null cut-off marks a card that came
-            too late: the entrant gets no features, but what came of it is history all the same.
-        outcomes: One row an entrant of an event that is over: `event_id`, `entrant_id`, `usable_at` (UTC instant:
-            the latest of its clocks; null is never), and what came of it.
+        features: `event_id`, `entrant_id`, `day`, `as_of` (the cut-off) and each kept feature as Float32, null where
+            it cannot be known; in the order of event and entrant.
+        history: The events' history rows with the values that histories look at: the past of later days.
+        rated: Earlier history rows whose ratings are others now, because something became known before them.
     """
 
-    entrants: pl.DataFrame
-    outcomes: pl.DataFrame
+    features: pl.DataFrame
+    history: pl.DataFrame
+    rated: Sequence[pl.DataFrame]
 
 
-class State:
-    """Entrants and history rows while the steps of a set are taken; both in one order, whatever order they came in.
-
-    Args:
-        events: Entrants and outcomes.
-
-    Raises:
-        InputError: An entrant or an outcome is there twice, or a card and an outcome share the name of a column.
-    """
-
-    def __init__(self, events: Events) -> None:
-        _require_once(events)
-        cards = events.entrants.drop("cutoff")
-        rows = events.outcomes.drop_nulls("usable_at").join(cards, on=list(IDENTITY), how="inner")
-        self.entrants = events.entrants.drop_nulls("cutoff").sort(*IDENTITY)
-        self.history = rows.sort("usable_at", *IDENTITY)
-        self.events = Groups.of(self.entrants, ("event_id",))
-        self.cutoffs = microseconds(self.entrants["cutoff"])
-        self.usable_at = microseconds(self.history["usable_at"])
-        self.places = self.history.select(IDENTITY).join(
-            self.entrants.select(IDENTITY).with_row_index("#entrant"),
-            on=list(IDENTITY),
-            how="left",
-            maintain_order="left",
-        )["#entrant"]
-
-    def add_features(self, columns: pl.DataFrame) -> None:
-        """Add columns to the entrants, and as known before the event to their history rows."""
-        self.entrants = self.entrants.hstack(columns)
-        self.history = self.history.hstack(columns.select(pl.all().gather(self.places)))
-
-    def derive(self, column: pl.Series) -> None:
-        """Add a column to the history rows."""
-        self.history = self.history.hstack([column])
-
-
-def compute(events: Events, steps: Sequence[Step]) -> pl.DataFrame:
+def compute(
+    events: Events, steps: Sequence[Step], past: pl.LazyFrame | None = None, answer: Answerer = here
+) -> pl.DataFrame:
     """Take the steps of a feature set.
 
     Args:
         events: Entrants and the outcomes of events that are over.
-        steps: The set's definitions, each using only columns of earlier ones.
+        steps: The set's definitions, in any order.
+        past: History rows of earlier days, as `compute_all` gave them.
+        answer: Where histories are answered: here, if not said otherwise.
 
     Returns:
         `event_id`, `entrant_id`, `day`, `as_of` (the cut-off) and each kept feature as Float32, null where it
@@ -93,78 +69,103 @@ def compute(events: Events, steps: Sequence[Step]) -> pl.DataFrame:
     Raises:
         InputError: A definition uses a column that does not exist where it looks, or the events are not as said.
     """
-    state = State(events)
-    for kind, group in groupby(steps, key=type):
-        if kind is History:
-            _take_histories(state, [step for step in group if isinstance(step, History)])
-        else:
-            for step in group:
-                _take(state, step)
-    kept = [step.name for step in steps if getattr(step, "kept", False)]
-    features = [as_series(name, numbers(state.entrants[name]), np.float32) for name in kept]
-    return state.entrants.select(*IDENTITY, "day", pl.col("cutoff").alias("as_of")).hstack(features)
+    planned = plan(steps)
+    state = State(events, past, planned)
+    # Whoever gave the events may not need them any more.
+    del events
+    _take_all(state, planned, answer)
+    return _features(state, steps)
 
 
-def _require_once(events: Events) -> None:
-    for noun, frame in (("entrant", events.entrants), ("outcome", events.outcomes)):
-        twice = frame.select(IDENTITY).filter(pl.struct(IDENTITY).is_duplicated())
-        if twice.height:
-            raise InputError(
-                f"The {noun} of {' and '.join(map(repr, twice.row(0)))} is there more than once.",
-                allowed="one row an entrant of an event",
-            )
-    shared = sorted(set(events.entrants.columns) & set(events.outcomes.columns) - set(IDENTITY))
-    if shared:
-        raise InputError(f"Cards and outcomes both have a column {', '.join(shared)}.", do="Rename one of them.")
+def compute_all(
+    events: Events, steps: Sequence[Step], past: pl.LazyFrame | None = None, answer: Answerer = here
+) -> Computed:
+    """Take the steps of a feature set, and keep the history rows for later days. Arguments and errors as `compute`."""
+    planned = plan(steps)
+    state = State(events, past, planned)
+    del events
+    ratings = _take_all(state, planned, answer)
+    kept = [*IDENTITY, *ORDER, "until", "first_known", *planned.values]
+    kept += [column for name in ratings for column in rating_columns(name)]
+    history = state.history.select(list(dict.fromkeys(kept)))
+    return Computed(
+        _features(state, steps), history.with_columns(pl.selectors.categorical().cast(pl.String)), state.rated
+    )
 
 
-def _take(state: State, step: Step) -> None:
-    if isinstance(step, Expression):
-        state.add_features(_from_sql(step, state.entrants).to_frame())
-    elif isinstance(step, WithinEvent):
-        _require(step.name, [step.of], state.entrants, "what a card says, and earlier features")
-        column = within_event(step.how, numbers(state.entrants[step.of]), state.events)
-        state.add_features(as_series(step.name, column).to_frame())
-    elif isinstance(step, Derived):
-        state.derive(_from_sql(step, state.history))
-    elif isinstance(step, Centred):
-        _require(step.name, [step.of, *step.by], state.history, "columns of the history rows")
-        together = Groups.of(state.history, ("usable_at", *step.by))
-        value = numbers(state.history[step.of])
-        state.derive(as_series(step.name, value - together.mean(value)))
+def _take_all(state: State, planned: Plan, answer: Answerer) -> list[str]:
+    """Take every stage; returns the names under which history rows keep ratings."""
+    ratings: dict[tuple[object, ...], tuple[str, Ratings]] = {}
+    for stage in planned.stages:
+        histories = [step for step in stage if isinstance(step, History)]
+        if histories:
+            _take_histories(state, histories, answer)
+        _take_of_entrants(state, [step for step in stage if isinstance(step, Expression | WithinEvent)])
+        for step in stage:
+            if isinstance(step, Rating):
+                _take_rating(state, step, ratings)
+            elif isinstance(step, Derived | Centred):
+                _derive(state, step)
+    return [name for name, _ in ratings.values()]
 
 
-def _from_sql(step: Expression | Derived, frame: pl.DataFrame) -> pl.Series:
-    try:
-        return frame.select(pl.sql_expr(step.sql).cast(pl.Float64).alias(step.name))[step.name]
-    except pl.exceptions.ColumnNotFoundError as error:
-        raise InputError(
-            f"The definition {step.name!r} uses a column that it cannot see: {str(error).splitlines()[0]}.",
-            allowed="card columns and earlier features; outcomes only in Derived and Centred",
-            do="Correct it; what came of an event is out of reach of the event itself.",
-        ) from error
+def _features(state: State, steps: Sequence[Step]) -> pl.DataFrame:
+    kept = [step.name for step in steps if isinstance(step, Feature) and step.kept]
+    return state.entrants.select(*IDENTITY, "day", pl.col("cutoff").alias("as_of"), *kept)
 
 
-def _take_histories(state: State, features: Sequence[History]) -> None:
-    by_key: dict[tuple[str, ...], list[History]] = {}
+def _take_histories(state: State, features: Sequence[History], answer: Answerer) -> None:
     for feature in features:
-        _require(feature.name, feature.key, state.entrants, "a key is what a card says")
-        _require(feature.name, [feature.value] if feature.value else [], state.history, "columns of the history rows")
-        by_key.setdefault(feature.key, []).append(feature)
-    names = sorted({name for key in by_key for name in key})
-    codes = Codes(state.entrants, state.history.select(names))
-    values = {name: numbers(state.history[name]) for name in sorted({f.value for f in features if f.value})}
-    columns = {}
-    for key, wanted in by_key.items():
-        histories = KeyHistories(Ranges.of(codes.of(key), state.cutoffs, state.usable_at), values)
-        columns.update({feature.name: histories.feature(feature) for feature in wanted})
-    state.add_features(pl.DataFrame([as_series(feature.name, columns[feature.name]) for feature in features]))
+        beside = [*columns_of(feature.key), *(condition.column for condition in feature.where)]
+        state.require(feature.name, beside, of_rows=False)
+        state.require(feature.name, [*beside, *([feature.value] if feature.value else [])], of_rows=True)
+    state.add_features([as_series(name, values) for name, values in ask(state, features, answer)])
 
 
-def _require(feature: str, names: Sequence[str], frame: pl.DataFrame, where: str) -> None:
-    for name in names:
-        if name not in frame.columns:
-            raise InputError(
-                f"The definition {feature!r} uses {name!r}, which is not there.",
-                allowed=f"{where}: {', '.join(c for c in frame.columns if not c.startswith('#'))}",
-            )
+def _take_rating(state: State, step: Rating, known: dict[tuple[object, ...], tuple[str, Ratings]]) -> None:
+    state.require(step.name, step.key, of_rows=False)
+    state.require(step.name, [*step.key, step.result], of_rows=True)
+    which = (step.key, step.result, step.system)
+    if which not in known:
+        known[which] = step.name, take_rating(state, step, step.name)
+    state.add_features([as_series(step.name, single(getattr(known[which][1], step.part)))])
+
+
+def _take_of_entrants(state: State, steps: Sequence[Expression | WithinEvent]) -> None:
+    """Take steps that look at entrants alone, side by side."""
+    for step in steps:
+        state.require(step.name, roots(step) if isinstance(step, Expression) else [step.of], of_rows=False)
+
+    def values(step: Expression | WithinEvent) -> pl.Series:
+        if isinstance(step, Expression):
+            return as_series(step.name, single(_from_sql(step, state.entrants)))
+        return as_series(step.name, single(within_event(step.how, numbers(state.entrants[step.of]), state.events)))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        state.add_features(list(pool.map(values, steps)))
+
+
+def _derive(state: State, step: Derived | Centred) -> None:
+    if isinstance(step, Derived):
+        state.require(step.name, roots(step), of_rows=True)
+        state.derive(as_series(step.name, single(_from_sql(step, state.history))))
+    else:
+        state.require(step.name, [step.of, *step.by], of_rows=True)
+        state.derive(as_series(step.name, single(_centred(step, state.history))))
+
+
+def _from_sql(step: Expression | Derived, frame: pl.DataFrame) -> Floats:
+    # What is stored in single precision is calculated with in double.
+    single_ones = [name for name in roots(step) if frame.schema[name] == pl.Float32]
+    wide = frame.with_columns(pl.col(single_ones).cast(pl.Float64))
+    return numbers(wide.with_columns(expression(step).cast(pl.Float64).alias("#value"))["#value"])
+
+
+def _centred(step: Centred, rows: pl.DataFrame) -> Floats:
+    """Values less the mean of their group as it was known when the row itself became usable."""
+    group = Groups.of(rows, ("day", *step.by)).of_row
+    usable, value = Moments.of(microseconds(rows["usable_at"])), single(numbers(rows[step.of]))
+    listing = Listing(group, np.arange(rows.height), usable, microseconds(rows["until"], FOREVER))
+    together = History(name=step.name, key=step.by, value=step.of, description="")
+    mean = KeyHistories(Ranges(group, usable, listing), {step.of: value}).feature(together)
+    return value.astype(np.float64) - mean

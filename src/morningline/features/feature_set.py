@@ -8,14 +8,29 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from morningline.features.cutoffs import MORNING
 from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from morningline.features.cutoffs import Cutoff
     from morningline.features.definitions import Expression, History, Step, WithinEvent
 
-ENGINE = ("definitions.py", "engine.py", "folding.py", "histories.py", "within.py")
+ENGINE = (
+    *("asking.py", "columns.py", "conditions.py", "cutoffs.py", "definitions.py", "engine.py", "histories.py"),
+    *(
+        "listings.py",
+        "meetings.py",
+        "order_statistics.py",
+        "past.py",
+        "planning.py",
+        "rated.py",
+        "rating.py",
+        "scans.py",
+    ),
+    *("state.py", "sums.py", "windows.py", "within.py"),
+)
 """The files whose code decides a value."""
 
 
@@ -25,8 +40,9 @@ class FeatureSet:
 
     Args:
         name: As users say it.
-        steps: Definitions, each using only columns of earlier ones.
+        steps: Definitions, in any order.
         code: Files besides the engine whose code decides a value: how the domain prepares its events.
+        cutoff: Until when facts count for an event.
 
     Raises:
         InputError: Two definitions bear one name.
@@ -35,6 +51,7 @@ class FeatureSet:
     name: str
     steps: tuple[Step, ...]
     code: tuple[Path, ...] = ()
+    cutoff: Cutoff = MORNING
 
     def __post_init__(self) -> None:
         names = [step.name for step in self.steps]
@@ -63,5 +80,5 @@ class FeatureSet:
         """
         files = [Path(__file__).with_name(name) for name in ENGINE] + sorted(self.code)
         code = [path.read_bytes() for path in files]
-        definitions = repr(self.steps).encode()
+        definitions = repr((self.steps, self.cutoff)).encode()
         return sha256(definitions + b"".join(code)).hexdigest()[:12]

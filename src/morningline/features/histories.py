@@ -1,141 +1,34 @@
-"""Histories: which earlier rows of its key each entrant may use, and what they say together."""
+"""Histories: what the earlier rows of its key say of each entrant."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
-from morningline.features.definitions import Days, Decay, Last
-from morningline.features.folding import add, fading, fold, spread
+from morningline.features.columns import single
+from morningline.features.listings import DAY
+from morningline.features.order_statistics import OrderStatistics
+from morningline.features.scans import Lanes, highest_between
+from morningline.features.sums import More, RunningSums, running
+from morningline.features.windows import Days, Decay, Expanding, Rivals
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
-    from morningline.features.definitions import History, Window
-    from morningline.features.folding import Floats, Integers
+    from morningline.features.columns import Singles
+    from morningline.features.definitions import History
+    from morningline.features.listings import Listing, Ranges
+    from morningline.features.sums import Floats, Integers
 
-DAY = 86_400_000_000
-"""Microseconds in a day."""
+SUMMED = ("count", "sum", "mean", "rate")
+"""What is made of sums, to which the rows of a correction are added without looking at the others again."""
 
-PLAIN_ZERO = 0.0
-"""Added to a number it makes minus zero plain zero: the two are equal, and equal values are to be equal bits."""
-
-NEVER = np.iinfo(np.int64).min
-"""A cut-off before all time, for an entrant that has none."""
-
-
-def usable_instants(instants: Integers, cutoffs: Integers) -> Integers:
-    """How many of the sorted instants are at each cut-off or before it: the one comparison of clocks there is."""
-    return np.searchsorted(instants, cutoffs, side="right")
-
-
-def microseconds(instants: pl.Series) -> Integers:
-    """UTC instants as whole numbers that sort alike; null is before all time."""
-    return instants.dt.epoch("us").fill_null(NEVER).to_numpy()
-
-
-def numbers(values: pl.Series) -> Floats:
-    """Values as floats, NaN where there is no finite number."""
-    found = values.cast(pl.Float64).fill_null(float("nan")).to_numpy()
-    return np.where(np.isfinite(found), found, np.nan)
-
-
-def as_series(name: str, values: Floats, dtype: type[np.floating[Any]] = np.float64) -> pl.Series:
-    """Floats as a column of a precision, null where there is no finite number."""
-    with np.errstate(over="ignore"):
-        found = values.astype(dtype, copy=False) + dtype(PLAIN_ZERO)
-    return pl.Series(name, np.where(np.isfinite(found), found, dtype("nan")), nan_to_null=True)
-
-
-class Codes:
-    """Small whole numbers for the values of key columns, the same in entrants and history rows.
-
-    Numbers sort and match many times faster than texts; which number a value gets does not matter to any feature.
-
-    Args:
-        entrants: The entrants.
-        history: The history rows.
-    """
-
-    def __init__(self, entrants: pl.DataFrame, history: pl.DataFrame) -> None:
-        both = pl.concat([entrants.select(history.columns), history]) if history.width else entrants.clear()
-        self._split = entrants.height
-        self._columns = {name: _dense(both[name]) for name in both.columns}
-
-    def of(self, key: Sequence[str]) -> tuple[Integers, Integers]:
-        """Codes of the entrants' and the history rows' keys, -1 where a part of the key is null."""
-        code = self._columns[key[0]]
-        for name in key[1:]:
-            other = self._columns[name]
-            pair = np.where((code < 0) | (other < 0), -1, code * (other.max(initial=0) + 1) + other)
-            # Made dense again, the products of many columns stay far from the largest whole number.
-            known, dense = np.unique(pair, return_inverse=True)
-            code = dense - int(known.min(initial=0) < 0)
-        return code[: self._split], code[self._split :]
-
-
-def _dense(values: pl.Series) -> Integers:
-    known = values.drop_nulls().unique(maintain_order=True).to_frame("key").with_row_index("code")
-    codes = values.to_frame("key").join(known, on="key", how="left", maintain_order="left")["code"]
-    return codes.cast(pl.Int64).fill_null(-1).to_numpy()
-
-
-@dataclass
-class Ranges:
-    """For each pair of key and cut-off that is asked for, the rows of the key that are usable.
-
-    Attributes:
-        order: Positions of the history rows, sorted by key and by when they became usable.
-        usable_at: Of those rows, microseconds.
-        cutoff: Of each pair, microseconds.
-        high: The row after the last usable one.
-        pair_of: The pair of each entrant.
-        first_since: For a cut-off of each pair, the first row of its key that became usable after it.
-    """
-
-    order: Integers
-    usable_at: Integers
-    cutoff: Integers
-    high: Integers
-    pair_of: NDArray[np.intp]
-    first_since: Callable[[Integers], Integers]
-    _lows: dict[Window, Integers] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, codes: tuple[Integers, Integers], cutoffs: Integers, usable_at: Integers) -> Ranges:
-        """Find them; history rows come in the order of `usable_at`."""
-        asked, kept = codes
-        order = np.flatnonzero(kept >= 0)
-        order = order[np.argsort(kept[order], kind="stable")]
-        instants = np.unique(usable_at)
-        base = len(instants) + 1
-        place = kept[order] * base + np.searchsorted(instants, usable_at[order])
-        moments, moment = np.unique(cutoffs, return_inverse=True)
-        pairs, pair_of = np.unique(asked * max(len(moments), 1) + moment, return_inverse=True)
-        code, cutoff = pairs // max(len(moments), 1), moments[pairs % max(len(moments), 1)]
-
-        def first_since(until: Integers) -> Integers:
-            found: Integers = np.searchsorted(place, code * base + usable_instants(instants, until))
-            return found
-
-        return cls(order, usable_at[order], cutoff, first_since(cutoff), pair_of, first_since)
-
-    def low(self, window: Window) -> Integers:
-        """The first row of each pair's window."""
-        if window not in self._lows:
-            # Before all time no row is usable: that is where a key's rows begin.
-            begin = self.first_since(np.full_like(self.cutoff, NEVER))
-            if isinstance(window, Last):
-                begin = np.maximum(begin, self.high - window.rows)
-            elif isinstance(window, Days):
-                begin = self.first_since(np.maximum(self.cutoff, NEVER + window.days * DAY) - window.days * DAY)
-            self._lows[window] = begin
-        return self._lows[window]
+ALIKE = 1e-6
+"""Values that differ by less than this share of their size differ by rounding: single precision holds seven digits."""
 
 
 class KeyHistories:
@@ -146,90 +39,238 @@ class KeyHistories:
         values: History columns by name, NaN where there is no value, in the order of the history rows.
     """
 
-    def __init__(self, ranges: Ranges, values: dict[str, Floats]) -> None:
+    def __init__(self, ranges: Ranges, values: Mapping[str, Singles]) -> None:
         self._ranges = ranges
-        self._values = {name: column[ranges.order] for name, column in values.items()}
-        self._sums: dict[tuple[str, Window], Floats] = {}
+        self._values = values
+        self._lanes = Lanes(ranges.begins())
+        self._columns: dict[tuple[str, str], Column] = {}
 
-    def feature(self, feature: History) -> Floats:
+    def feature(self, feature: History) -> Singles:
         """A feature of every entrant, NaN where it cannot be known."""
         with np.errstate(all="ignore"):
-            return self._of_pairs(feature)[self._ranges.pair_of]
+            return single(self._of_pairs(feature))[self._ranges.pair_of]
+
+    def forget(self) -> None:
+        """Forget what was made of values, to have the memory back."""
+        self._columns.clear()
+        # Only where they were asked for.
+        for _, histories in vars(self).get("_as_known_then", ()):
+            histories.forget()
 
     def _of_pairs(self, feature: History) -> Floats:
+        column, ranges = self._column(feature), self._ranges
+        if feature.aggregate in SUMMED and isinstance(feature.window, Expanding | Days):
+            return column.summed(feature, ranges.low(feature.window), ranges.high, self._alive(feature))
         if isinstance(feature.window, Decay):
-            return self._faded(feature, feature.window)
-        if feature.aggregate in {"last", "days_since"}:
-            return self._newest(feature)
-        count = self._count(feature)
+            found = column.faded(feature, feature.window)
+        else:
+            found = column.aggregate(feature, ranges.low(feature.window), ranges.high)
+        for pairs, histories in self._as_known_then:
+            found[pairs] = histories.feature(feature)
+        return found
+
+    @cached_property
+    def _as_known_then(self) -> list[tuple[Integers, KeyHistories]]:
+        """Histories of the pairs that know rows which were corrected since."""
+        return [(pairs, KeyHistories(then, self._values)) for pairs, then in self._ranges.as_known_then()]
+
+    def _alive(self, feature: History) -> More | None:
+        """What the rows that were corrected since add to the sums of those that know them: sums are exact."""
+        corrected = self._ranges.corrected
+        if corrected is None:
+            return None
+        of, row = self._ranges.concerned, self._ranges.alive
+        if isinstance(feature.window, Days):
+            recent = corrected.usable_at[row] > self._ranges.cutoff[of] - feature.window.days * DAY
+            of, row = of[recent], row[recent]
+        return More(of, self._of_rows(corrected, *_compared(feature))[row])
+
+    def _column(self, feature: History) -> Column:
+        known = _compared(feature)
+        if known not in self._columns:
+            values = self._of_rows(self._ranges.listing, *known)
+            self._columns[known] = Column(values, self._ranges, self._lanes)
+        return self._columns[known]
+
+    def _of_rows(self, listing: Listing, value: str, compare: str) -> Floats:
+        """A value of listed rows; without one, that they are there."""
+        if not value:
+            return np.ones(len(listing.row))
+        own = self._values[value][listing.row].astype(np.float64)
+        if not compare or listing.rival is None:
+            return own
+        apart = own - self._values[value][listing.rival]
+        return apart if compare == "difference" else np.where(np.isnan(apart), np.nan, (1 - np.sign(apart)) / 2)
+
+
+def _compared(feature: History) -> tuple[str, str]:
+    """The value a history is of, and how both sides of a meeting are compared."""
+    return feature.value, feature.key.compare if isinstance(feature.key, Rivals) else ""
+
+
+class Column:
+    """A value of the rows of keys, and what ranges of them say.
+
+    Args:
+        values: In the order of the ranges' listing, NaN where there is none.
+        ranges: The rows that each pair of key and cut-off may use.
+        lanes: The rows of each key.
+    """
+
+    def __init__(self, values: Floats, ranges: Ranges, lanes: Lanes) -> None:
+        self._values = values
+        self._ranges = ranges
+        self._lanes = lanes
+        self._usable_at = ranges.listing.usable_at
+        self._faded: dict[int, tuple[Floats, Floats]] = {}
+
+    def summed(self, feature: History, low: Integers, high: Integers, more: More | None) -> Floats:
+        """Number, sum, mean or rate of the rows `low <= i < high` of each pair, and of some more."""
+        count = self._counts[high] - self._counts[low]
+        if more is not None:
+            np.add.at(count, more.of, ~np.isnan(more.values))
         if feature.aggregate == "count":
-            return count
-        if feature.aggregate in {"min", "max"}:
-            extreme = np.fmin if feature.aggregate == "min" else np.fmax
-            found = self._fold(extreme, self._values[feature.value][np.newaxis], feature.window)[0]
-            return np.where(count > 0, found, np.nan)
-        if feature.aggregate == "std":
-            return self._deviation(feature, count)
-        return _mean(feature, self._sum(feature), count)
+            return count.astype(np.float64)
+        return mean(feature, self._sums.between(low, high, more), count.astype(np.float64))
 
-    def _deviation(self, feature: History, count: Floats) -> Floats:
-        single = np.stack([self._present(feature), self._filled(feature), np.zeros(len(self._ranges.order))])
-        squares = self._fold(spread, single, feature.window)[2]
-        return np.where(count > 1, np.sqrt(squares / (count - 1)), np.nan)
+    def aggregate(self, feature: History, low: Integers, high: Integers) -> Floats:
+        """What the rows `low <= i < high` of each pair say."""
+        count = (self._counts[high] - self._counts[low]).astype(np.float64)
+        match feature.aggregate:
+            case "min" | "max":
+                return self._highest(feature, low, high)
+            case "std":
+                return self._deviation(count, low, high)
+            case "slope":
+                return self._slope(count, low, high)
+            case "quantile":
+                return self._quantile(feature.quantile, low, high)
+            case "last" | "days_since":
+                return self._newest_of(feature, low, high)
+        return self.summed(feature, low, high, None)
 
-    def _fold(self, combine: Callable[[Floats, Floats], Floats], rows: Floats, window: Window) -> Floats:
-        return fold(combine, rows, self._ranges.low(window), self._ranges.high)
-
-    def _filled(self, feature: History) -> Floats:
-        if not feature.value:
-            return np.zeros(len(self._ranges.order))
-        return np.nan_to_num(self._values[feature.value], nan=0.0)
-
-    def _present(self, feature: History) -> NDArray[np.bool_]:
-        if not feature.value:
-            return np.ones(len(self._ranges.order), dtype=np.bool_)
-        return ~np.isnan(self._values[feature.value])
-
-    def _count(self, feature: History) -> Floats:
-        # Whole numbers have no rounding, so here a difference of running sums is exact.
-        total = np.concatenate([[0], np.cumsum(self._present(feature))])
-        found: Integers = total[self._ranges.high] - total[self._ranges.low(feature.window)]
-        return found.astype(np.float64)
-
-    def _sum(self, feature: History) -> Floats:
-        known = (feature.value, feature.window)
-        if known not in self._sums:
-            self._sums[known] = self._fold(add, self._filled(feature)[np.newaxis], feature.window)[0]
-        return self._sums[known]
-
-    def _newest(self, feature: History) -> Floats:
-        present = self._present(feature)
-        newest = np.maximum.accumulate(np.append(-1, np.where(present, np.arange(len(present)), -1)))
-        row = newest[self._ranges.high]
-        found = row >= self._ranges.low(feature.window)
-        if feature.aggregate == "last":
-            return np.where(found, np.append(self._values[feature.value], np.nan)[row], np.nan)
-        age = self._ranges.cutoff - np.append(self._ranges.usable_at, 0)[row]
-        return np.where(found, age / DAY, np.nan)
-
-    def _faded(self, feature: History, window: Decay) -> Floats:
-        days = self._ranges.usable_at / DAY
-        state = np.stack([days, self._filled(feature), self._present(feature)])
-        newest: Floats
-        total: Floats
-        weight: Floats
-        newest, total, weight = self._fold(fading(window.half_life_days), state, window)
+    def faded(self, feature: History, window: Decay) -> Floats:
+        """What all usable rows of each pair say, the older the less."""
+        total, weight = self._fading(window.half_life_days)
+        some = self._ranges.high > self._ranges.begin
+        newest = np.maximum(self._ranges.high - 1, 0)
+        total, weight = (np.where(some, np.append(part, 0.0)[newest], 0.0) for part in (total, weight))
         if feature.aggregate == "mean":
             return np.where(weight > 0, total / weight, np.nan)
+        age = (self._ranges.cutoff - np.append(self._usable_at, 0)[newest]) / DAY
         # With no rows the sums are zero, and so they stay, whatever the fade.
-        fade = np.where(weight > 0, np.exp2((newest - self._ranges.cutoff / DAY) / window.half_life_days), 0.0)
+        fade = np.where(weight > 0, np.exp2(-age / window.half_life_days), 0.0)
         if feature.aggregate == "count":
-            faded: Floats = weight * fade
-            return faded
-        return _mean(feature, total * fade, weight * fade)
+            return weight * fade
+        return mean(feature, total * fade, weight * fade)
+
+    @cached_property
+    def _present(self) -> NDArray[np.bool_]:
+        return ~np.isnan(self._values)
+
+    @cached_property
+    def _filled(self) -> Floats:
+        return np.where(self._present, self._values, 0.0)
+
+    @cached_property
+    def _counts(self) -> Integers:
+        return running(self._present)
+
+    @cached_property
+    def _sums(self) -> RunningSums:
+        return RunningSums(self._values)
+
+    @cached_property
+    def _newest(self) -> Integers:
+        """The newest row with a value before each row; one more than there are rows."""
+        return np.maximum.accumulate(np.append(-1, np.where(self._present, np.arange(len(self._values)), -1)))
+
+    @cached_property
+    def _begin_of_row(self) -> Integers:
+        begins = self._ranges.begins()
+        return np.repeat(begins[:-1], np.diff(begins))
+
+    @cached_property
+    def _first_of_key(self) -> Floats:
+        """The first value of each row's key: less it, values that hardly differ are small, and so are their squares."""
+        after = np.where(self._present, np.arange(len(self._values)), len(self._values))
+        oldest = np.append(np.minimum.accumulate(after[::-1])[::-1], len(self._values))
+        found: Floats = np.append(self._filled, 0.0)[oldest[self._begin_of_row]]
+        return found
+
+    @cached_property
+    def _apart(self) -> Floats:
+        return self._values - self._first_of_key
+
+    @cached_property
+    def _sums_apart(self) -> tuple[RunningSums, RunningSums]:
+        return RunningSums(self._apart), RunningSums(self._apart**2)
+
+    @cached_property
+    def _days(self) -> Floats:
+        """Days since the first row of the key, of the rows with a value."""
+        since = self._usable_at - self._usable_at[self._begin_of_row]
+        return np.where(self._present, since / DAY, np.nan)
+
+    @cached_property
+    def _sums_of_days(self) -> tuple[RunningSums, RunningSums, RunningSums]:
+        return RunningSums(self._days), RunningSums(self._days**2), RunningSums(self._days * self._apart)
+
+    def _highest(self, feature: History, low: Integers, high: Integers) -> Floats:
+        sign = -1.0 if feature.aggregate == "min" else 1.0
+        if not isinstance(feature.window, Expanding):
+            return sign * highest_between(sign * self._values, low, high)
+        so_far = np.append(self._lanes.highest(sign * self._values), np.nan)
+        return sign * np.where(high > low, so_far[high - 1], np.nan)
+
+    def _deviation(self, count: Floats, low: Integers, high: Integers) -> Floats:
+        first, second = (sums.between(low, high) for sums in self._sums_apart)
+        variance = np.maximum(second - first * first / count, 0.0) / (count - 1)
+        return np.where(count > 1, np.sqrt(variance), np.nan)
+
+    def _slope(self, count: Floats, low: Integers, high: Integers) -> Floats:
+        days, squares, products = (sums.between(low, high) for sums in self._sums_of_days)
+        spread = count * squares - days * days
+        total = self._sums_apart[0].between(low, high)
+        # Rows of one instant have no slope; their spread is zero but for rounding.
+        alike = spread <= (ALIKE * np.maximum(days, 1.0)) ** 2
+        return np.where(alike, np.nan, (count * products - days * total) / spread)
+
+    @cached_property
+    def _ordered(self) -> OrderStatistics:
+        return OrderStatistics(self._values[self._present])
+
+    def _quantile(self, share: float, low: Integers, high: Integers) -> Floats:
+        first, last = self._counts[low], self._counts[high]
+        some = np.flatnonzero(last > first)
+        first, last = first[some], last[some]
+        place = share * (last - first - 1)
+        below = np.floor(place).astype(np.int64)
+        lower = self._ordered.smallest(first, last, below)
+        upper = self._ordered.smallest(first, last, np.minimum(below + 1, last - first - 1))
+        found = np.full(len(low), np.nan)
+        found[some] = lower + (place - below) * (upper - lower)
+        return found
+
+    def _newest_of(self, feature: History, low: Integers, high: Integers) -> Floats:
+        row = self._newest[high]
+        found = row >= low
+        if feature.aggregate == "last":
+            return np.where(found, np.append(self._values, np.nan)[row], np.nan)
+        age = self._ranges.cutoff - np.append(self._usable_at, 0)[row]
+        return np.where(found, age / DAY, np.nan)
+
+    def _fading(self, half_life_days: int) -> tuple[Floats, Floats]:
+        """Fading sums of the values and of their weights, as of each row."""
+        if half_life_days not in self._faded:
+            fades = np.exp2(np.diff(self._usable_at, prepend=0) / -DAY / half_life_days)
+            total, weight = (self._lanes.fading(part, fades) for part in (self._filled, self._present.astype(float)))
+            self._faded[half_life_days] = total, weight
+        return self._faded[half_life_days]
 
 
-def _mean(feature: History, total: Floats, count: Floats) -> Floats:
+def mean(feature: History, total: Floats, count: Floats) -> Floats:
+    """The sum, mean or rate of rows of which the sum and the number are known."""
     if feature.aggregate == "sum":
         return total
     if feature.aggregate == "rate":

@@ -3,90 +3,120 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import date, datetime
 from hashlib import sha256
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import msgspec
 import polars as pl
 
-from morningline.kit.errors import DataError, NotFoundError
+from morningline.features.monthly_table import MonthlyTable
+from morningline.kit.errors import NotFoundError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from morningline.features.feature_set import FeatureSet
-
-CONTENT = "morningline.content"
-"""Key of the content hash among a Delta commit's own words."""
-FACTS = "morningline.facts"
-"""The same of how the facts of each day stood before they were read."""
+    from morningline.features.monthly_table import Commit
 
 IDENTITY = ("event_id", "entrant_id", "day", "as_of")
+ORDER = ("day", "event_id", "entrant_id")
+"""The order in which features are kept and read."""
+
+HISTORY_ORDER = ("usable_at", "day", "place")
 
 
 @dataclass(frozen=True, kw_only=True)
 class StoreState:
-    """A version of stored features.
+    """What the newest version of stored features was computed from.
 
-    Args:
+    Attributes:
         version: The Delta version.
         computed_at: When it was written (UTC).
         months: The months it holds, as `YYYY-MM`.
-        facts: How the facts of each day stood when it was computed.
+        mark: The newest change of facts before they were read; what changed later makes it stale.
+        as_of: UTC instant; entrants whose cut-off was later are not in it.
+        until: The last local day it was computed for; None where it was for all days there were.
+        pending: The first local day with entrants that were left out, and when the first of them is final (UTC).
+        history: The version of the history rows it stands beside.
     """
 
     version: int
     computed_at: datetime
     months: Sequence[str]
-    facts: dict[str, str]
+    mark: int
+    as_of: datetime
+    until: date | None
+    pending: tuple[date, datetime] | None
+    history: int
 
 
 class FeatureStore:
-    """The features of one set and version, as a Delta table partitioned by month.
+    """The features of one set and version, and the history rows they were made from, partitioned by month.
+
+    Features and history rows are two tables. A commit of features names the version of the history rows that belongs
+    to it, so both are one state, whatever happens between the two commits.
 
     Args:
-        root: Folder of all feature tables.
-        features: The set; its version is part of the table's path, so versions stand beside each other.
+        root: Folder of all feature tables, or an address in an object store.
+        features: The set; its version is part of the tables' path, so versions stand beside each other.
     """
 
-    def __init__(self, root: Path, features: FeatureSet) -> None:
+    def __init__(self, root: Path | str, features: FeatureSet) -> None:
         self.features = features
-        self.path = root / features.name / features.version
+        self.path = f"{root}/{features.name}/{features.version}"
+        noun = f"The features {features.name!r} of version {features.version}"
+        self.table = MonthlyTable(f"{self.path}/features", noun)
+        self.history = MonthlyTable(f"{self.path}/history", f"The history rows of {noun.lower()}")
 
     def exists(self) -> bool:
         """Whether anything was computed yet."""
-        return (self.path / "_delta_log").is_dir()
+        return self.table.exists()
 
-    def write(self, frame: pl.DataFrame, facts: Mapping[str, str] | None = None) -> int:
-        """Replace the table's content in one commit; the same content of the same facts makes no commit.
+    def write(
+        self,
+        features: pl.DataFrame,
+        history_rows: pl.DataFrame,
+        months: tuple[Sequence[str] | None, Sequence[str] | None],
+        said: dict[str, Any],
+        base: int | None,
+    ) -> int:
+        """Replace months of both tables; the same content with the same to say makes no commit.
 
         Args:
-            frame: What `compute` gave.
-            facts: How the facts of each day stood before they were read, of `facts.states`.
+            features: What a computation gave, the whole months.
+            history_rows: The same of the history rows.
+            months: Which months of features, and of history rows; None for all there are.
+            said: `mark`, `as_of`, `until` and `pending`, as `StoreState` explains, and the id of the `computation`.
+            base: The Delta version that was read before; None where there was none.
 
         Returns:
             The Delta version that holds this content.
-        """
-        from deltalake import CommitProperties, DeltaTable, write_deltalake
 
-        told = {CONTENT: content_hash(frame), FACTS: msgspec.json.encode(facts or {}).decode()}
-        if self.exists():
-            table = DeltaTable(self.path)
-            last = table.history(1)[0]
-            if all(last.get(key) == value for key, value in told.items()):
-                return int(table.version())
-        self.path.mkdir(parents=True, exist_ok=True)
-        months = frame.with_columns(pl.col("day").dt.strftime("%Y-%m").alias("month"))
-        write_deltalake(
-            self.path,
-            months,
-            mode="overwrite",
-            partition_by=["month"],
-            commit_properties=CommitProperties(custom_metadata=told),
-        )
-        return int(DeltaTable(self.path).version())
+        Raises:
+            ConflictError: Somebody else wrote meanwhile; of the features nothing was changed.
+        """
+        rows, past, newest = features.sort(*ORDER), history_rows.sort(*HISTORY_ORDER), self.table.newest()
+        contents = [content_hash(frame.drop("computation")) for frame in (rows, past)]
+        told = {name: said[name] for name in ("mark", "as_of", "until", "pending")}
+        told |= {"months": months[0] and list(months[0]), "contents": contents}
+        self.table.require_newest(base)
+        if newest and newest.state["told"] == told:
+            return newest.version
+        kept = self._history_to_build_on(newest, whole=months[1] is None)
+        by = {"computation": said["computation"]}
+        version = self.history.replace(past, months[1], by, kept)
+        return self.table.replace(rows, months[0], {**said, "told": told, "history": version}, base)
+
+    def _history_to_build_on(self, newest: Commit | None, *, whole: bool) -> int | None:
+        """The version of the history rows whose other months stay: that of the newest features, and no other.
+
+        What stands above it was written by who was killed or lost the race before its features were committed.
+        """
+        if newest is not None and not whole:
+            return self.history.restore(int(newest.state["history"]))
+        before = self.history.newest()
+        return None if before is None else before.version
 
     def version(self) -> int:
         """The newest Delta version.
@@ -94,10 +124,7 @@ class FeatureStore:
         Raises:
             DataError: Nothing was computed yet.
         """
-        from deltalake import DeltaTable
-
-        self._require()
-        return int(DeltaTable(self.path).version())
+        return self.state().version
 
     def state(self) -> StoreState:
         """What the newest Delta version was computed from.
@@ -105,51 +132,77 @@ class FeatureStore:
         Raises:
             DataError: Nothing was computed yet.
         """
-        from deltalake import DeltaTable
-
-        self._require()
-        table = DeltaTable(self.path)
-        last = table.history(1)[0]
-        months = sorted(str(partition["month"]) for partition in table.partitions())
+        newest = self.table.commit()
+        said, pending = newest.state, newest.state["pending"]
         return StoreState(
-            version=int(table.version()),
-            computed_at=datetime.fromtimestamp(last["timestamp"] / 1000, UTC),
-            months=months,
-            facts=msgspec.json.decode(last.get(FACTS, "{}"), type=dict[str, str]),
+            version=newest.version,
+            computed_at=newest.written_at,
+            months=self.table.months(newest.version),
+            mark=int(said["mark"]),
+            as_of=datetime.fromisoformat(said["as_of"]),
+            until=date.fromisoformat(said["until"]) if said["until"] else None,
+            pending=(date.fromisoformat(pending[0]), datetime.fromisoformat(pending[1])) if pending else None,
+            history=int(said["history"]),
         )
 
-    def read(self, version: int | None = None, names: Sequence[str] | None = None) -> pl.DataFrame:
-        """Features as they were written, in the order of event and entrant.
+    def read(
+        self,
+        version: int | None = None,
+        names: Sequence[str] | None = None,
+        *,
+        first: date | None = None,
+        last: date | None = None,
+        lineage: bool = False,
+    ) -> pl.DataFrame:
+        """Features as they were written, in the order of day, event and entrant.
 
         Args:
             version: Delta version; the newest where not given.
             names: Which features; all where not given.
+            first: First local day; the first there is where not given.
+            last: Last local day.
+            lineage: Whether each row also names the `computation` that wrote it.
 
         Raises:
             DataError: Nothing was computed yet.
-            NotFoundError: There is no such version.
+            NotFoundError: There is no such version, or it was removed.
         """
-        from deltalake import DeltaTable
-        from deltalake.exceptions import DeltaError
-
-        self._require()
+        chosen = [*IDENTITY, *(["computation"] if lineage else []), *(self.features.names if names is None else names)]
         try:
-            table = DeltaTable(self.path, version=version)
-        except DeltaError as error:
+            rows = self.table.scan(version, first, last).select(chosen).collect()
+        except FileNotFoundError as error:
             raise NotFoundError(
-                f"The features {self.features.name!r} have no Delta version {version}.",
-                allowed=f"0 to {self.version()}",
+                f"{self.table.noun}: the files of Delta version {version} were removed.",
+                do="Compute them again; versions that a model points to are never removed.",
             ) from error
-        chosen = [*IDENTITY, *(names or self.features.names)]
-        frame = pl.scan_delta(table).select(chosen).collect()
-        return frame.with_columns(pl.col("as_of").dt.convert_time_zone("UTC")).sort("event_id", "entrant_id")
+        return in_order(rows.with_columns(pl.col("as_of").dt.convert_time_zone("UTC")))
 
-    def _require(self) -> None:
-        if not self.exists():
-            raise DataError(
-                f"The features {self.features.name!r} of version {self.features.version} were not computed yet.",
-                do="Run `morningline features compute`.",
-            )
+    def past(self, version: int, first: date | None = None, last: date | None = None) -> pl.LazyFrame:
+        """History rows of a version of them, of the local days `first` to `last`; None is open."""
+        instants = pl.col("usable_at", "until").dt.convert_time_zone("UTC")
+        return self.history.scan(version, first, last).with_columns(instants)
+
+    def vacuum(self, keep: Sequence[int], keep_days: int, *, dry_run: bool) -> list[str]:
+        """Remove files that only old versions need.
+
+        Args:
+            keep: Versions that stay whole, however old; the history rows beside them go, but for the newest.
+            keep_days: Files that younger versions need stay too.
+            dry_run: Only say which files.
+
+        Returns:
+            The files, relative to their table.
+        """
+        found = self.table.vacuum(keep, keep_days * 24, dry_run=dry_run)
+        return [*found, *self.history.vacuum([self.state().history], keep_days * 24, dry_run=dry_run)]
+
+
+def in_order(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows sorted as features are kept; as they are written in that order, mostly they already are."""
+    day, event, entrant = (pl.col(name) for name in ORDER)
+    later = (day > day.shift()) | (event > event.shift()) | ((event == event.shift()) & (entrant >= entrant.shift()))
+    never_earlier = (day >= day.shift()) & later
+    return rows if rows.select(never_earlier.all(ignore_nulls=True)).item() else rows.sort(*ORDER)
 
 
 def content_hash(frame: pl.DataFrame) -> str:

@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from morningline.features.histories import ALIKE
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from morningline.features.definitions import Within
-    from morningline.features.folding import Floats, Integers
-
-# Values that differ by less than a millionth of their size differ by rounding: Float32 holds seven digits.
-ALIKE = 1e-6
+    from morningline.features.sums import Floats, Integers
 
 
 @dataclass(frozen=True)
@@ -25,10 +24,12 @@ class Groups:
     Attributes:
         of_row: Number of each row's group.
         count: How many groups there are.
+        starts: The first row of each group, where the rows of a group stand together.
     """
 
     of_row: Integers
     count: int
+    starts: Integers | None = None
 
     @classmethod
     def of(cls, frame: pl.DataFrame, names: Sequence[str]) -> Groups:
@@ -37,9 +38,21 @@ class Groups:
         joined = frame.select(names).join(groups, on=list(names), how="left", maintain_order="left", nulls_equal=True)
         return cls(joined["#group"].cast(pl.Int64).to_numpy(), groups.height)
 
+    @classmethod
+    def of_sorted(cls, values: pl.Series) -> Groups:
+        """Group rows that stand together."""
+        new = (values != values.shift()).fill_null(value=True).to_numpy()
+        starts = np.flatnonzero(new)
+        return cls(np.cumsum(new) - 1, len(starts), starts)
+
     def total(self, values: Floats) -> Floats:
         """Sum of each row's group, NaN left out."""
-        totals: Floats = np.bincount(self.of_row, np.nan_to_num(values, nan=0.0), self.count).astype(np.float64)
+        filled = np.where(np.isnan(values), 0.0, values)
+        totals: Floats
+        if self.starts is not None and self.count:
+            totals = np.add.reduceat(filled, self.starts)
+        else:
+            totals = np.bincount(self.of_row, filled, self.count).astype(np.float64)
         return totals[self.of_row]
 
     def size(self, values: Floats) -> Floats:
@@ -53,9 +66,11 @@ class Groups:
 
     def highest(self, values: Floats) -> Floats:
         """Highest value of each row's group, NaN where it has none."""
-        found = np.full(self.count, -np.inf)
-        np.maximum.at(found, self.of_row, np.where(np.isnan(values), -np.inf, values))
-        return np.where(np.isinf(found), np.nan, found)[self.of_row]
+        if self.starts is not None and self.count:
+            return np.fmax.reduceat(values, self.starts)[self.of_row]
+        found = np.full(self.count, np.nan)
+        np.fmax.at(found, self.of_row, values)
+        return found[self.of_row]
 
 
 def within_event(how: Within, values: Floats, events: Groups) -> Floats:
@@ -73,18 +88,39 @@ def within_event(how: Within, values: Floats, events: Groups) -> Floats:
         return _rank(values, events)
     if how == "gap_to_best":
         return values - events.highest(values)
+    if how == "others_best":
+        return _others_best(values, events)
     with np.errstate(all="ignore"):
         if how == "share":
             return values / events.total(values)
+        if how == "others_mean":
+            own = np.where(np.isnan(values), 0.0, values)
+            return (events.total(values) - own) / (events.size(values) - ~np.isnan(values))
         apart = values - events.mean(values)
         deviation = np.sqrt(events.total(apart * apart) / (events.size(values) - 1))
         return np.where(deviation > ALIKE * events.highest(np.abs(values)), apart / deviation, np.nan)
 
 
+def _others_best(values: Floats, events: Groups) -> Floats:
+    highest = events.highest(values)
+    best = values == highest
+    alone = best & (events.total(best.astype(np.float64)) == 1)
+    return np.where(alone, events.highest(np.where(alone, np.nan, values)), highest)
+
+
 def _rank(values: Floats, events: Groups) -> Floats:
     # Ranked as they are stored: two histories with the same numbers in another order are a tie, not luck.
-    shown = np.where(np.isnan(values), np.nan, values.astype(np.float32))
-    frame = pl.DataFrame({"event": events.of_row, "value": pl.Series(shown, nan_to_null=True).cast(pl.Float32)})
-    return frame.select(pl.col("value").rank("average", descending=True).over("event").cast(pl.Float64))[
-        "value"
-    ].to_numpy()
+    shown = values.astype(np.float32) + np.float32(0.0)
+    bits = shown.view(np.int32).astype(np.int64)
+    # The bits of a float sort as whole numbers do, those of negative ones the other way round.
+    rising = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
+    missing = np.isnan(shown)
+    sorting = (events.of_row << 33) | np.where(missing, 1 << 32, (1 << 31) - 1 - rising)
+    order = np.argsort(sorting)
+    in_order = sorting[order]
+    tie = np.flatnonzero(np.diff(in_order, prepend=-1))
+    ends = np.append(tie[1:], len(in_order))
+    first = np.searchsorted(in_order, events.of_row[order[tie]] << 33)
+    found = np.empty(len(values))
+    found[order] = np.repeat((tie + ends - 1) / 2 - first + 1, ends - tie)
+    return np.where(missing, np.nan, found)

@@ -4,6 +4,7 @@ MorninglineError
 ├── SettingsError      a setting is unknown, malformed or contradicts another
 ├── WorkspaceError     the folder is not a workspace, or cannot be used as one
 ├── DatabaseError      the database cannot be reached, started or brought to this version
+├── ClusterError       the Ray cluster does not answer, or lost what it was to do; may pass
 ├── InputError         a file, mapping or argument a user gave cannot be used as it is
 ├── DataError          the stored facts do not allow what was asked
 ├── NotFoundError      a name or id that nothing bears
@@ -57,6 +58,12 @@ class WorkspaceError(MorninglineError):
 
 class DatabaseError(MorninglineError):
     """The database cannot be reached, started or brought to this version."""
+
+    transient = True
+
+
+class ClusterError(MorninglineError):
+    """The Ray cluster does not answer, or lost what it was to do."""
 
     transient = True
 

@@ -1,0 +1,181 @@
+"""Histories asked together: those of one key with one set of conditions, answered from one sort of its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from morningline.features.conditions import numbers_of, resembling
+from morningline.features.histories import KeyHistories
+from morningline.features.listings import Moments, Ranges
+from morningline.features.meetings import Field, meetings
+from morningline.features.windows import Rivals, Same
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from morningline.features.columns import Singles
+    from morningline.features.definitions import History
+    from morningline.features.listings import Listing
+    from morningline.features.state import Rows, State
+    from morningline.features.sums import Integers
+    from morningline.features.windows import Condition
+
+THREADS = 2
+"""Groups of histories that are answered at once: more of them would hold more rows in memory."""
+
+ROWS_AT_ONCE = 600_000
+"""Listed rows and entrants that are worked on together: keys are divided into parts, which bounds the memory."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Histories of one key and the same conditions.
+
+    Attributes:
+        key: Columns of the key, those that have to be the same included.
+        rivals: Whether rows are meetings with rivals.
+        conditions: What rows have to meet besides.
+        features: The histories.
+    """
+
+    key: tuple[str, ...]
+    rivals: bool
+    conditions: tuple[Condition, ...]
+    features: Sequence[History]
+
+    @property
+    def values(self) -> list[str]:
+        """Columns of the history rows that they look at."""
+        return sorted({f.value for f in self.features if f.value})
+
+
+def grouped(features: Iterable[History]) -> list[Group]:
+    """Histories by whose rows they are about."""
+    groups: dict[tuple[tuple[str, ...], bool, tuple[Condition, ...]], list[History]] = {}
+    for feature in features:
+        rivals = isinstance(feature.key, Rivals)
+        key = feature.key.entity if isinstance(feature.key, Rivals) else feature.key
+        same = [c.column for c in feature.where if isinstance(c, Same)]
+        conditions = tuple(c for c in feature.where if not isinstance(c, Same))
+        groups.setdefault(((*key, *same), rivals, conditions), []).append(feature)
+    return [Group(*known, some) for known, some in groups.items()]
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a group of histories is computed from, as arrays: it can be answered anywhere.
+
+    Attributes:
+        features: The histories.
+        asked: Key of each entrant as its code, negative where it has none.
+        cutoffs: Of each entrant.
+        listing: The rows of the keys.
+        values: History columns by name, by position of the row.
+    """
+
+    features: Sequence[History]
+    asked: Integers
+    cutoffs: Moments
+    listing: Listing
+    values: dict[str, Singles]
+
+    def parts(self) -> Iterator[tuple[Integers | slice, Question]]:
+        """The question divided by keys, and for each part the entrants that ask it."""
+        parts = (len(self.listing.code) + len(self.asked)) // ROWS_AT_ONCE + 1
+        if parts == 1:
+            yield slice(None), self
+            return
+        for part in range(parts):
+            ours = np.flatnonzero(self.asked % parts == part)
+            listing = self.listing[self.listing.code % parts == part]
+            cutoffs = Moments(self.cutoffs.instants, self.cutoffs.place[ours])
+            yield ours, Question(self.features, self.asked[ours], cutoffs, listing, self.values)
+
+    def answer(self) -> list[Singles]:
+        """Each feature of each entrant."""
+        histories = KeyHistories(Ranges(self.asked, self.cutoffs, self.listing), self.values)
+        found: dict[str, Singles] = {}
+        for _, some in groupby(sorted(self.features, key=_value), key=_value):
+            found |= {feature.name: histories.feature(feature) for feature in some}
+            # What was made of one value is of no use to the next.
+            histories.forget()
+        return [found[feature.name] for feature in self.features]
+
+
+def _value(feature: History) -> str:
+    return feature.value
+
+
+Answerer = Callable[["Iterable[Question]"], "Iterable[list[Singles]]"]
+"""Answers questions in their order, in this process or on other machines."""
+
+
+def here(questions: Iterable[Question]) -> Iterable[list[Singles]]:
+    """Answer questions in this process, one after the other."""
+    return (question.answer() for question in questions)
+
+
+def ask(state: State, features: Sequence[History], answer: Answerer) -> list[tuple[str, Singles]]:
+    """Answer histories, the groups of them side by side.
+
+    Args:
+        state: Entrants and history rows.
+        features: What is asked.
+        answer: Where it is answered.
+
+    Returns:
+        Name and values of each feature, NaN where it cannot be known, in the order of the entrants.
+    """
+    groups = grouped(features)
+    with ThreadPoolExecutor(THREADS) as pool:
+        answers = pool.map(lambda group: _answers(state, group, answer), groups)
+        found = {
+            feature.name: column
+            for group, columns in zip(groups, answers, strict=True)
+            for feature, column in zip(group.features, columns, strict=True)
+        }
+    return [(feature.name, found[feature.name]) for feature in features]
+
+
+def _answers(state: State, group: Group, answer: Answerer) -> list[Singles]:
+    question, places = _question(state, group), []
+
+    def parts() -> Iterator[Question]:
+        for place, part in question.parts():
+            places.append(place)
+            yield part
+
+    columns = [np.empty(len(question.asked), dtype=np.float32) for _ in group.features]
+    for number, answers in enumerate(answer(parts())):
+        for column, values in zip(columns, answers, strict=True):
+            column[places[number]] = values
+    return columns
+
+
+def _question(state: State, group: Group) -> Question:
+    beside = [c.column for c in group.conditions]
+    rows = state.rows([*group.values, *beside, *(["event_id"] if group.rivals else [])], group.key)
+    asked, code = rows.codes.of(group.key)
+    listing = rows.listed(code)
+    if group.conditions:
+        theirs = [column[listing.row] for column in numbers_of(rows.frame, group.conditions)]
+        ours = numbers_of(state.entrants, group.conditions)
+        asked, listing = resembling(asked, listing, group.conditions, ours, theirs)
+    elif group.rivals:
+        asked, listing = _of_rivals(state, rows, asked, listing)
+    return Question(group.features, asked, state.cutoffs, listing, {name: rows.value(name) for name in group.values})
+
+
+def _of_rivals(state: State, rows: Rows, asked: Integers, listing: Listing) -> tuple[Integers, Listing]:
+    past_event = rows.codes.of(("event_id",))[1][listing.row]
+    by_event = np.argsort(past_event, kind="stable")
+    past = listing[by_event]
+    wide = int(max(asked.max(initial=0), past.code.max(initial=0))) + 1
+    field, fields = Field(state.events.of_row, asked, wide), Field(past_event[by_event], past.code, wide)
+    return meetings(field, state.cutoffs, state.over, fields, past)

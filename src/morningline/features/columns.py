@@ -1,0 +1,93 @@
+"""Columns as arrays and back: no number is NaN in an array and null in a frame."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from morningline.features.listings import NEVER, numbered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from morningline.features.sums import Floats, Integers
+
+    Singles = NDArray[np.float32]
+
+KEYS = pl.Categorical(pl.Categories("morningline keys"))
+"""Texts that are keys, as numbers: they sort and match many times faster."""
+
+PLAIN_ZERO = np.float32(0.0)
+"""Added to a number it makes minus zero plain zero: the two are equal, and equal values are to be equal bits."""
+
+
+def microseconds(instants: pl.Series, missing: int = NEVER) -> Integers:
+    """UTC instants as whole numbers that sort alike; null is before all time if not said otherwise."""
+    return instants.dt.epoch("us").fill_null(missing).to_numpy()
+
+
+def numbers(values: pl.Series) -> Floats:
+    """Values as floats, NaN where there is no finite number."""
+    found = values.cast(pl.Float64).to_numpy()
+    if values.dtype == pl.Float32:
+        # It was made by `single`: what is there is finite.
+        return found
+    return np.where(np.isfinite(found), found, np.nan)
+
+
+def single(values: NDArray[np.floating[Any]]) -> Singles:
+    """Values as they are stored: in single precision, NaN where there is no finite number, zero without a sign."""
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32) + PLAIN_ZERO
+    return np.where(np.isfinite(found), found, np.float32("nan"))
+
+
+def as_series(name: str, values: NDArray[np.floating[Any]]) -> pl.Series:
+    """Floats as a column, null where there is no number."""
+    return pl.Series(name, values, nan_to_null=True)
+
+
+class Codes:
+    """Whole numbers for the values of columns, the same in two frames.
+
+    Which number a value gets does not matter to any feature.
+
+    Args:
+        ours: A frame.
+        theirs: Another one with the same columns.
+    """
+
+    def __init__(self, ours: pl.DataFrame, theirs: pl.DataFrame) -> None:
+        self._ours, self._theirs = ours, theirs
+        self._known: dict[str, NDArray[np.int32]] = {}
+
+    def of(self, names: Sequence[str]) -> tuple[Integers, Integers]:
+        """Codes of the rows of both frames by some columns together, below 2^31; -1 where one of them is null."""
+        code = self._of_one(names[0]).astype(np.int64)
+        for name in names[1:]:
+            other = self._of_one(name)
+            both = code * (int(other.max(initial=0)) + 1) + other
+            code = np.where((code < 0) | (other < 0), -1, both)
+            if code.max(initial=0) >= 1 << 31:
+                distinct, number = numbered(code)
+                code = number - (distinct[0] < 0)
+        return code[: self._ours.height], code[self._ours.height :]
+
+    def _of_one(self, name: str) -> NDArray[np.int32]:
+        if name not in self._known:
+            theirs = self._theirs[name]
+            self._known[name] = _dense(pl.concat([self._ours[name].cast(theirs.dtype), theirs]))
+        return self._known[name]
+
+
+def _dense(values: pl.Series) -> NDArray[np.int32]:
+    if isinstance(values.dtype, pl.Categorical):
+        codes = values.to_physical()
+    else:
+        known = values.drop_nulls().unique(maintain_order=True).to_frame("key").with_row_index("code")
+        codes = values.to_frame("key").join(known, on="key", how="left", maintain_order="left")["code"]
+    return codes.cast(pl.Int32).fill_null(-1).to_numpy()

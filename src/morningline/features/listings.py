@@ -1,0 +1,242 @@
+"""Which history rows belong to which key, and which of them each entrant may use.
+
+A row is usable from its `usable_at` until it was corrected (`until`); an entrant uses what is usable at its cut-off.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from morningline.features.windows import Days, Last
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from numpy.typing import NDArray
+
+    from morningline.features.sums import Integers
+    from morningline.features.windows import Window
+
+DAY = 86_400_000_000
+"""Microseconds in a day."""
+
+NEVER = np.iinfo(np.int64).min
+"""Before all time: the cut-off of an entrant that has none."""
+
+FOREVER = np.iinfo(np.int64).max
+"""After all time: until when a row is true that was never corrected."""
+
+EXPANDED = 1 << 23
+"""Rows listed at once for cut-offs between a row and its correction, which bounds the memory it takes."""
+
+
+def usable_instants(instants: Integers, cutoffs: Integers) -> Integers:
+    """How many of the sorted instants are at each cut-off or before it: the one comparison of clocks there is."""
+    return np.searchsorted(instants, cutoffs, side="right")
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Instants as places in a sorted list of the distinct ones: small whole numbers that compare alike.
+
+    Attributes:
+        instants: The distinct instants in order, microseconds.
+        place: Of each row.
+    """
+
+    instants: Integers
+    place: Integers
+
+    @classmethod
+    def of(cls, instants: Integers) -> Moments:
+        """Place them."""
+        return cls(*numbered(instants))
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The rows of keys, in the order in which they became usable; a row may be listed under several keys.
+
+    Attributes:
+        code: Whole number of the key, 0 or more and below 2^31.
+        row: Position among the history rows.
+        usable: When each became usable.
+        until: When each was corrected, microseconds; `FOREVER` where it never was.
+        rival: Position of the row of the other side of a meeting, where rows are meetings.
+    """
+
+    code: Integers
+    row: Integers
+    usable: Moments
+    until: Integers
+    rival: Integers | None = None
+
+    @property
+    def usable_at(self) -> Integers:
+        """When each became usable, microseconds."""
+        return self.usable.instants[self.usable.place]
+
+    def __getitem__(self, chosen: Integers | NDArray[np.bool_]) -> Listing:
+        """Some of the rows, in the order given."""
+        rival = None if self.rival is None else self.rival[chosen]
+        usable = Moments(self.usable.instants, self.usable.place[chosen])
+        return Listing(self.code[chosen], self.row[chosen], usable, self.until[chosen], rival)
+
+    def under(self, code: Integers) -> Listing:
+        """The same rows under other keys."""
+        return Listing(code, self.row, self.usable, self.until, self.rival)
+
+
+class Ranges:
+    """For each pair of key and cut-off that is asked for, the rows of the key that are usable, oldest first.
+
+    Args:
+        asked: Key of each entrant as its code, negative where it has none.
+        cutoffs: Of each entrant.
+        listing: The rows of keys.
+
+    Attributes:
+        listing: Those that were never corrected, sorted by key and by when they became usable.
+        cutoff: Of each pair, microseconds.
+        begin: The first row of each pair's key.
+        high: The row after the last usable one.
+        pair_of: The pair of each entrant.
+        corrected: Rows that were corrected, sorted in the same way; None where there are none.
+        concerned: The pairs whose cut-off lies between such a row and its correction.
+        alive: For each of `concerned`, the row in `corrected`.
+    """
+
+    def __init__(self, asked: Integers, cutoffs: Moments, listing: Listing) -> None:
+        self._moments = cutoffs.instants
+        wide = max(len(self._moments), 1)
+        pairs, self.pair_of = numbered(asked * wide + cutoffs.place)
+        code, self._moment = pairs // wide, pairs % wide
+        self.cutoff: Integers = self._moments[self._moment]
+        standing = listing.until == FOREVER
+        self.listing = by_key(listing if standing.all() else listing[standing])
+        base = len(listing.usable.instants) + 1
+        self._place = self.listing.code * base + self.listing.usable.place
+        self._of_key = code * base
+        # Before all time no row is usable: that is where a key's rows begin.
+        self.begin = self._first_since(np.full_like(self._moments, NEVER))
+        self.high = self._first_since(self._moments)
+        self._lows: dict[Window, Integers] = {}
+        self.corrected: Listing | None = None
+        if not standing.all():
+            self.corrected = by_key(listing[~standing])
+            self.concerned, self.alive = self._between_corrections(self.corrected, pairs)
+
+    def _first_since(self, until: Integers) -> Integers:
+        """The first row of each pair's key that became usable after an instant, which is given for each moment."""
+        usable = usable_instants(self.listing.usable.instants, until)
+        found: Integers = np.searchsorted(self._place, self._of_key + usable[self._moment])
+        return found
+
+    def low(self, window: Window) -> Integers:
+        """The first row of each pair's window."""
+        if window not in self._lows:
+            low = self.begin
+            if isinstance(window, Last):
+                low = np.maximum(low, self.high - window.rows)
+            elif isinstance(window, Days):
+                low = self._first_since(np.maximum(self._moments, NEVER + window.days * DAY) - window.days * DAY)
+            self._lows[window] = low
+        return self._lows[window]
+
+    def begins(self) -> Integers:
+        """Where the rows of each key begin, in order, and their number at the end."""
+        starts = np.flatnonzero(np.diff(self.listing.code, prepend=-1))
+        return np.append(starts, len(self.listing.code))
+
+    def _between_corrections(self, corrected: Listing, pairs: Integers) -> tuple[Integers, Integers]:
+        """Pairs that know a row which was corrected since, and the row."""
+        wide = max(len(self._moments), 1)
+        first = np.searchsorted(self._moments, corrected.usable_at)
+        last = np.searchsorted(self._moments, corrected.until)
+        low, high = (np.searchsorted(pairs, corrected.code * wide + moment) for moment in (first, last))
+        row, pair = spans(low, high)
+        return pair, row
+
+    def as_known_then(self) -> Iterator[tuple[Integers, Ranges]]:
+        """Ranges of the concerned pairs alone, from rows as they were: some pairs of all, and their ranges.
+
+        The pairs of one key between two corrections of its rows know the same versions: they are an era.
+        """
+        if self.corrected is None or not len(self.concerned):
+            return
+        pairs = np.unique(self.concerned)
+        code, cutoff = self._of_key[pairs] // (len(self.listing.usable.instants) + 1), self.cutoff[pairs]
+        of, row = spans(*_found(self.corrected.code, code))
+        over = np.bincount(of[self.corrected.until[row] <= cutoff[of]], minlength=len(pairs))
+        _, era = numbered(code * (int(over.max(initial=0)) + 1) + over)
+        first = np.unique(era, return_index=True)[1]
+        low, high = _found(self.listing.code, code[first])
+        moments = Moments.of(cutoff)
+        for eras in np.split(np.arange(len(first)), np.flatnonzero(np.diff(np.cumsum(high - low) // EXPANDED)) + 1):
+            ours = np.flatnonzero((era >= eras[0]) & (era <= eras[-1]))
+            known = self._known_then(code[first[eras]], cutoff[first[eras]])
+            asked = Moments(moments.instants, moments.place[ours])
+            yield pairs[ours], Ranges(era[ours] - eras[0], asked, known)
+
+    def _known_then(self, code: Integers, cutoff: Integers) -> Listing:
+        """The rows of keys as versions that are true at a cut-off or came later, each key under its place here."""
+        corrected = self.corrected or self.listing
+        of, row = spans(*_found(self.listing.code, code))
+        of_corrected, was = spans(*_found(corrected.code, code))
+        still = corrected.until[was] > cutoff[of_corrected]
+        of_corrected, was = of_corrected[still], was[still]
+        both = self.listing[row].under(of), corrected[was].under(of_corrected)
+        one, other = both
+        rival = None if one.rival is None or other.rival is None else np.append(one.rival, other.rival)
+        usable = Moments(one.usable.instants, np.append(one.usable.place, other.usable.place))
+        rows = np.append(one.row, other.row)
+        listing = Listing(np.append(of, of_corrected), rows, usable, np.full(len(rows), FOREVER), rival)
+        return listing[np.lexsort((rows if rival is None else rival, rows, usable.place))]
+
+
+def _found(codes: Integers, wanted: Integers) -> tuple[Integers, Integers]:
+    """Where the rows of some keys begin and end, among rows sorted by key."""
+    return np.searchsorted(codes, wanted), np.searchsorted(codes, wanted, side="right")
+
+
+def by_key(listing: Listing) -> Listing:
+    """The listing sorted by key, the rows of a key in the order they were in."""
+    if not np.any(listing.code[1:] < listing.code[:-1]):
+        return listing
+    return listing[stable_order(listing.code)]
+
+
+def stable_order(codes: Integers) -> Integers:
+    """Positions that sort whole numbers below 2^31 and 0 or more, equal ones in the order they were in."""
+    bits = max(len(codes) - 1, 0).bit_length()
+    packed = (codes << bits) | np.arange(len(codes))
+    packed.sort()
+    return packed & ((1 << bits) - 1)
+
+
+def numbered(values: Integers) -> tuple[Integers, Integers]:
+    """The distinct values in order, and which of them each value is."""
+    bits = max(len(values) - 1, 0).bit_length()
+    low = int(values.min(initial=0))
+    if int(values.max(initial=0)) - low < 1 << (63 - bits):
+        # Sorted together with their places, numbers need not be looked up again.
+        packed = ((values - low) << bits) | np.arange(len(values))
+        packed.sort()
+        order, in_order = packed & ((1 << bits) - 1), (packed >> bits) + low
+    else:
+        order = np.argsort(values)
+        in_order = values[order]
+    new = np.diff(in_order, prepend=in_order[:1] - 1) != 0
+    number = np.empty(len(values), dtype=np.int64)
+    number[order] = np.cumsum(new) - 1
+    return in_order[new], number
+
+
+def spans(low: Integers, high: Integers) -> tuple[Integers, Integers]:
+    """Every position of the ranges `low <= i < high`: the range it is of, and the position."""
+    sizes = np.maximum(high - low, 0)
+    of = np.repeat(np.arange(len(low)), sizes)
+    return of, np.arange(len(of)) - np.repeat(np.cumsum(sizes) - sizes - low, sizes)

@@ -1,0 +1,126 @@
+"""In which order the steps of a set are taken: what history rows are made of first, then every history at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from morningline.features.definitions import Centred, Derived, Expression, History, Rating, WithinEvent
+from morningline.features.windows import Rivals
+from morningline.kit.errors import InputError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from morningline.features.definitions import Step
+    from morningline.features.windows import Key
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps of a set in the order in which they are taken.
+
+    Attributes:
+        stages: Steps of one kind that are taken together, so that the rows of a key are sorted once.
+        values: Columns of the history rows that histories look at: what is kept of a row once its event is over.
+        columns: All that any step looks at, of cards, outcomes and other steps.
+        heads: The first column of every key of a history.
+    """
+
+    stages: Sequence[Sequence[Step]]
+    values: Sequence[str]
+    columns: frozenset[str]
+    heads: frozenset[str]
+
+
+def plan(steps: Sequence[Step]) -> Plan:
+    """Order the steps of a set, in whatever order they are given.
+
+    Raises:
+        InputError: A definition's SQL is none, or definitions wait for each other.
+    """
+    by_name = {step.name: step for step in steps}
+    first: set[str] = set()
+    makers = [step for step in steps if isinstance(step, Derived | Centred)]
+    values = {name for step in steps for name in _of_rows(step)}
+    waiting = [*makers, *(by_name[name] for name in values if name in by_name)]
+    while waiting:
+        step = waiting.pop()
+        if step.name not in first:
+            first.add(step.name)
+            waiting += [by_name[name] for name in _sources(step) if name in by_name]
+    ordered = _stages([step for step in steps if step.name in first])
+    ordered += _stages([step for step in steps if step.name not in first])
+    return Plan(
+        ordered,
+        sorted(values),
+        frozenset(name for step in steps for name in _sources(step)),
+        frozenset(columns_of(step.key)[0] for step in steps if isinstance(step, History)),
+    )
+
+
+def _stages(steps: Sequence[Step]) -> list[list[Step]]:
+    """Whatever can be taken, kind by kind; histories last, so that as many of them as can be are taken together."""
+    stages: list[list[Step]] = []
+    waiting = {step.name: step for step in steps}
+    while waiting:
+        ready = [step for step in waiting.values() if not waiting.keys() & set(_sources(step))]
+        kinds = {type(step) for step in ready} - {History} or {type(step) for step in ready}
+        if not kinds:
+            raise InputError(
+                f"The definitions {', '.join(sorted(waiting))} wait for each other.", do="Break the circle."
+            )
+        kind = min(kinds, key=lambda each: each.__name__)
+        stages.append([step for step in ready if isinstance(step, kind)])
+        for step in stages[-1]:
+            del waiting[step.name]
+    return stages
+
+
+def _sources(step: Step) -> Iterable[str]:
+    """Names of what a step looks at, wherever it is."""
+    match step:
+        case History():
+            return [name for name in (step.value, *columns_of(step.key), *(c.column for c in step.where)) if name]
+        case Rating():
+            return [step.result, *step.key]
+        case WithinEvent():
+            return [step.of]
+        case Centred():
+            return [step.of, *step.by]
+        case Expression() | Derived():
+            return roots(step)
+
+
+def _of_rows(step: Step) -> Iterable[str]:
+    """Names of the columns of history rows that a step looks at whenever an event asks."""
+    match step:
+        case History():
+            return _sources(step)
+        case Rating():
+            return [step.result, *step.key]
+    return ()
+
+
+def columns_of(key: Key) -> tuple[str, ...]:
+    """The columns that a key is made of."""
+    return key.entity if isinstance(key, Rivals) else key
+
+
+def expression(step: Expression | Derived) -> pl.Expr:
+    """A definition's SQL as an expression.
+
+    Raises:
+        InputError: It is no SQL expression.
+    """
+    try:
+        return pl.sql_expr(step.sql)
+    except pl.exceptions.PolarsError as error:
+        raise InputError(f"The SQL of the definition {step.name!r} is not right: {error}.", do="Correct it.") from error
+
+
+def roots(step: Expression | Derived) -> list[str]:
+    """Names of the columns that a definition's SQL looks at."""
+    return expression(step).meta.root_names()

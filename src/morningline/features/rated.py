@@ -1,0 +1,118 @@
+"""Ratings as features: what each event moves, and what is left of it at a cut-off."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from morningline.features.columns import Codes, as_series, microseconds, numbers
+from morningline.features.listings import FOREVER, Listing, Moments, Ranges
+from morningline.features.past import numbered_texts
+from morningline.features.rating import Ratings, decayed, rate
+from morningline.features.state import ORDER
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from morningline.features.definitions import Rating
+    from morningline.features.state import State
+    from morningline.features.sums import Floats, Integers
+
+
+def rating_columns(name: str) -> tuple[str, str]:
+    """Columns of the history rows with a rating and its spread after the event, null where it moved nobody."""
+    return f"{name}_mean_after", f"{name}_spread_after"
+
+
+def take_rating(state: State, step: Rating, name: str) -> Ratings:
+    """Rate the events that are over.
+
+    Args:
+        state: Entrants and history rows; the rows are given what the ratings are after them.
+        step: What is rated and how.
+        name: Under which name the history rows keep it.
+
+    Returns:
+        The ratings of the entrants at their cut-offs, NaN where they were never rated.
+    """
+    kept = rating_columns(name)
+    state.derive(*(pl.Series(column, [None] * state.history.height, pl.Float64) for column in kept))
+    rows, since = _rows(state, step, kept)
+    asked, code = Codes(state.entrants, rows).of(step.key)
+    at, after = microseconds(rows["usable_at"]), _known(rows, kept)
+    again = np.flatnonzero((at >= since) & rows["first_known"].to_numpy())
+    contests = _contests(rows[again])
+    results = _best_results(contests, code[again], numbers(rows[step.result])[again])
+    entities = max(int(code.max(initial=-1)), int(asked.max(initial=-1))) + 1
+    rated = rate(contests, code[again], results, at[again], _last(after, code, at < since, entities), step.system)
+    moved = ~np.isnan(results) & (rated.at == at[again])
+    after.mean[at >= since] = after.spread[at >= since] = np.nan
+    after.mean[again] = np.where(moved, rated.mean, np.nan)
+    after.spread[again] = np.where(moved, rated.spread, np.nan)
+    ratings = [as_series(*pair) for pair in zip(kept, (after.mean, after.spread), strict=True)]
+    state.rate(rows.select(*ORDER, "#own").with_columns(ratings).filter(pl.Series(at >= since) | pl.col("#own")))
+    return _at_cutoffs(state, asked, code, after, step)
+
+
+def _rows(state: State, step: Rating, kept: tuple[str, str]) -> tuple[pl.DataFrame, int]:
+    """The rows that ratings need, and since when contests are rated: later ones than those that are new, again."""
+    chosen = [*ORDER, "event_id", "first_known", *step.key, step.result, *kept]
+    own = state.history.select(list(dict.fromkeys(chosen))).with_columns(pl.lit(value=True).alias("#own"))
+    since = int(microseconds(own["usable_at"]).min(initial=FOREVER))
+    if state.past is None:
+        return own, since
+    first_cutoff = int(state.cutoffs.instants.min(initial=FOREVER))
+    past = state.past.rows.select(list(dict.fromkeys(chosen))).with_columns(pl.lit(value=False).alias("#own"))
+    early = pl.col("usable_at").dt.epoch("us") < min(since, first_cutoff)
+    late = numbered_texts(past.filter(~early).collect())
+    head = step.key[0]
+    dtype = past.collect_schema()[head]
+    concerned = pl.concat([rows[head].cast(dtype) for rows in (late, own, state.entrants)]).unique().implode()
+    known = past.filter(early & pl.col(kept[0]).is_not_null() & pl.col(head).is_in(concerned))
+    last = numbered_texts(known.sort(*ORDER).group_by(step.key).last().collect())
+    own = numbered_texts(own)
+    rows = pl.concat([part.select(pl.col(n).cast(late.schema[n]) for n in late.columns) for part in (last, late, own)])
+    return rows.sort(*ORDER), since
+
+
+def _known(rows: pl.DataFrame, kept: tuple[str, str]) -> Ratings:
+    mean, spread = (rows[column].fill_null(float("nan")).to_numpy().copy() for column in kept)
+    return Ratings(mean, spread, microseconds(rows["usable_at"]))
+
+
+def _contests(rows: pl.DataFrame) -> Integers:
+    """Rows of one event that became usable together are a contest."""
+    new = pl.struct("event_id", "usable_at")
+    return rows.select((new != new.shift()).fill_null(value=True).cum_sum().cast(pl.Int64)).to_series().to_numpy()
+
+
+def _best_results(contests: Integers, code: Integers, results: Floats) -> Floats:
+    """Results, of the entrants of one entity in a contest the best alone."""
+    order = np.lexsort((results, code, contests))
+    again = np.zeros(len(order), dtype=np.bool_)
+    again[order[1:]] = (contests[order[1:]] == contests[order[:-1]]) & (code[order[1:]] == code[order[:-1]])
+    return np.where(again & (code >= 0), np.nan, results)
+
+
+def _last(after: Ratings, code: Integers, known: NDArray[np.bool_], entities: int) -> Ratings:
+    """Each entity's last rating among rows that are in order."""
+    before = Ratings.unrated(entities)
+    rows = np.flatnonzero(known & ~np.isnan(after.mean) & (code >= 0))
+    for own, theirs in zip((before.mean, before.spread, before.at), (after.mean, after.spread, after.at), strict=True):
+        # Of repeated places the last one counts.
+        own[code[rows]] = theirs[rows]
+    return before
+
+
+def _at_cutoffs(state: State, asked: Integers, code: Integers, after: Ratings, step: Rating) -> Ratings:
+    rows = np.flatnonzero(~np.isnan(after.mean) & (code >= 0))
+    listing = Listing(code[rows], rows, Moments.of(after.at[rows]), np.full(len(rows), FOREVER))
+    ranges = Ranges(asked, state.cutoffs, listing)
+    some = ranges.high > ranges.begin
+    newest = np.append(ranges.listing.row, 0)[np.where(some, ranges.high - 1, -1)]
+    mean, spread = (np.where(some, np.append(part, np.nan)[newest], np.nan) for part in (after.mean, after.spread))
+    at = np.where(some, np.append(after.at, 0)[newest], ranges.cutoff)
+    aged = decayed(Ratings(mean, spread, at), ranges.cutoff, step.system)
+    return Ratings(aged.mean[ranges.pair_of], aged.spread[ranges.pair_of], ranges.cutoff[ranges.pair_of])
