@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from morningline.kit.workspace import Workspace
-from morningline.wiring import acts
+from morningline.wiring import acts, featuring
 from morningline.wiring.program import Program
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "hk"
@@ -43,7 +43,7 @@ def measure(program: Program) -> None:
     timed("import of the same files again", started)
     executemany(program)
     started = time.perf_counter()
-    features = acts.compute_features(program, "racing")
+    features = featuring.compute_features(program, "racing", featuring.Extent())
     timed(f"features, {features.rows:,} rows of {features.features}", started)
     started = time.perf_counter()
     periods = {"train_until": "2021-07-31", "test_from": "2022-09-01", "test_to": "2023-07-31"}

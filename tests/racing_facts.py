@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from morningline.domains.racing.events import events_of
+from morningline.domains.racing.events import RaceFacts, events_of, no_rows
 from morningline.domains.racing.schema import CATALOG
 from morningline.domains.racing.world import World, simulate
 from morningline.domains.racing.world.names import YARDS
+from morningline.features.cutoffs import MORNING
 from morningline.kit.clock import local_day_bounds
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from morningline.features.cutoffs import Cutoff
     from morningline.features.engine import Events
 
 ZONE = "Europe/London"
@@ -96,13 +98,58 @@ def known_then(facts: Facts, as_of: datetime) -> Facts:
     return {name: frame.filter(pl.col("known_at") <= as_of) for name, frame in facts.items()}
 
 
-def events_from(facts: Facts) -> Events:
+def events_from(facts: Facts, cutoff: Cutoff = MORNING) -> Events:
     """What the feature engine is given."""
-    return events_of(facts["ra_races"], facts["ra_runners"], facts["ra_results"], facts["ra_odds"])
+    sectionals = facts.get("ra_sectionals", no_rows("ra_sectionals"))
+    return events_of(
+        RaceFacts(
+            races=facts["ra_races"],
+            runners=facts["ra_runners"],
+            results=facts["ra_results"],
+            odds=facts["ra_odds"],
+            sectionals=sectionals,
+        ),
+        cutoff,
+    )
+
+
+def versions(name: str, frame: pl.DataFrame) -> list[pl.DataFrame]:
+    """Rows of a table as they are brought in: what was said first, then what corrects it."""
+    of_row = pl.int_range(pl.len()).over(CATALOG[name].key)
+    numbered = frame.sort("known_at", maintain_order=True).with_columns(of_row.alias("#version"))
+    parts = numbered.partition_by("#version", include_key=False, maintain_order=True)
+    return sorted(parts, key=lambda part: -part.height)
+
+
+def corrected(results: pl.DataFrame, luck: random.Random) -> pl.DataFrame:
+    """Results with what stewards and typists made of them later: winners disqualified, runs void, times put right."""
+    late = (timedelta(minutes=20), timedelta(hours=30), timedelta(days=8))
+    races = {race: luck.choice(late) for race in results["race_id"].unique().sort() if luck.random() < 0.1}
+    again = results.filter(pl.col("race_id").is_in(races))
+    again = again.with_columns(pl.col("known_at").max().over("race_id") + pl.col("race_id").replace_strict(races))
+    won, last = pl.col("position") == 1, pl.col("position") == pl.col("position").max().over("race_id")
+    gone = pl.when(won).then(pl.lit("DSQ")).when(last).then(pl.lit("VOID"))
+    return pl.concat(
+        [
+            results,
+            again.with_columns(
+                pl.coalesce(gone, "outcome").alias("outcome"),
+                pl.when(gone.is_null()).then(pl.col("position") - 1).alias("position"),
+                pl.col("finish_seconds") + 0.5,
+            ),
+        ]
+    )
+
+
+def quoted_before(odds: pl.DataFrame, hours: int, factor: float) -> pl.DataFrame:
+    """What a bookmaker quoted some hours before the prices at the off."""
+    clocks = pl.col("event_at", "known_at") - timedelta(hours=hours)
+    dearer = 1 + (pl.col("decimal_odds") - 1) * factor
+    return odds.with_columns(clocks, dearer.alias("decimal_odds"), pl.lit("bookmaker").alias("price_kind"))
 
 
 def untidy(facts: Facts, seed: int) -> Facts:
-    """The same facts come in as they do in life: late, in pieces, with gaps and with second markets."""
+    """The same facts come in as they do in life: late, in pieces, with gaps, corrected, and with second markets."""
     luck = random.Random(seed)
     delays = {
         "ra_races": [timedelta(0)] * 30 + [timedelta(hours=7)],
@@ -119,7 +166,10 @@ def untidy(facts: Facts, seed: int) -> Facts:
         pl.col("decimal_odds") * 1.2,
         known_at=pl.col("known_at") + timedelta(hours=18),
     )
-    late["ra_odds"] = pl.concat([facts["ra_odds"].filter(gaps), exchange.filter(some), revised.filter(some)])
+    boarded = [race for race in facts["ra_odds"]["race_id"].unique().sort() if luck.random() < 0.7]
+    on_board = facts["ra_odds"].filter(pl.col("race_id").is_in(boarded))
+    boards = [quoted_before(on_board, hours, factor) for hours, factor in ((20, 0.9), (10, 1.3))]
+    late["ra_odds"] = pl.concat([facts["ra_odds"].filter(gaps), exchange.filter(some), revised.filter(some), *boards])
     for name, choices in delays.items():
         frame = late[name]
         by_race = frame["id" if name == "ra_races" else "race_id"]
@@ -127,4 +177,5 @@ def untidy(facts: Facts, seed: int) -> Facts:
         # Some rows of a race come with the race, and some by themselves.
         own = [luck.choice(choices) if luck.random() < 0.02 else race_delay[race] for race in by_race]
         late[name] = frame.with_columns(known_at=pl.col("known_at") + pl.Series(own, dtype=pl.Duration("us")))
+    late["ra_results"] = corrected(late["ra_results"], luck)
     return late

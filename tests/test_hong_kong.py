@@ -87,7 +87,7 @@ def test_the_market_is_the_one_that_others_measured(workspace: Path):
 
 def test_the_backtest_reaches_its_figures_twice_with_equal_bits(workspace: Path):
     first, second = (json.loads(run(workspace, "backtest", *PERIODS, "--json")) for _ in range(2))
-    assert first["models"]["market_free"]["r2"] >= 0.125
+    assert first["models"]["market_free"]["r2"] >= 0.140
     assert first["models"]["combined"]["r2"] >= first["models"]["market_power"]["r2"] - 0.0005
     assert {k: v for k, v in first.items() if k != "seconds"} == {k: v for k, v in second.items() if k != "seconds"}
     digests = query(workspace, "SELECT id, artefact_sha256 FROM models")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import uuid
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit, urlunsplit
@@ -20,12 +20,13 @@ from morningline.domains.racing.features import FEATURES
 from morningline.domains.racing.schema import CATALOG
 from morningline.facts import migrate
 from morningline.facts.store import load
+from morningline.features.cutoffs import MORNING
 from morningline.features.engine import compute
 from morningline.kit.database import Database
 from morningline.sources.importing import import_files
 from morningline.sources.mapping import read_mapping
 from morningline.wiring.program import domain_named, mapping_path, migration_folders
-from racing_facts import small_world, untidy
+from racing_facts import events_from, small_world, untidy, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +49,7 @@ def new_database(postgres_url: str) -> Iterator[Database]:
 
 def whole_history(database: Database) -> pl.DataFrame:
     with database.connect(read_only=True) as connection:
-        return compute(racing_events(connection, as_of=NOW), FEATURES.steps)
+        return compute(racing_events(connection, as_of=NOW, cutoff=MORNING), FEATURES.steps)
 
 
 def days_that_differ(database: Database, batch: pl.DataFrame, days: int) -> dict[str, list[str]]:
@@ -59,7 +60,7 @@ def days_that_differ(database: Database, batch: pl.DataFrame, days: int) -> dict
     for row in chosen:
         day, cutoff = moments.row(row)
         with database.connect(read_only=True) as connection:
-            live = compute(racing_events(connection, as_of=cutoff, day=day), FEATURES.steps)
+            live = compute(racing_events(connection, as_of=cutoff, cutoff=MORNING, last=day), FEATURES.steps)
         mine = (pl.col("day") == day) & (pl.col("as_of") == cutoff)
         assert batch.filter(mine).height > 0
         names = differing(batch.filter(mine), live.filter(mine))
@@ -75,8 +76,8 @@ def synthetic(postgres_url: str) -> Iterator[Database]:
     with new_database(postgres_url) as database:
         with database.connect() as connection:
             for table in CATALOG.tables:
-                if table.name in facts:
-                    load(connection, table, facts[table.name])
+                for part in versions(table.name, facts[table.name]) if table.name in facts else ():
+                    load(connection, table, part)
         yield database
 
 
@@ -86,17 +87,39 @@ def test_each_day_of_the_synthetic_world_alone_equals_the_whole_history(syntheti
     assert days_that_differ(synthetic, batch, 8) == {}
 
 
+def test_what_came_of_runners_is_read_as_it_was_brought(synthetic):
+    with synthetic.connect(read_only=True) as connection:
+        read = racing_events(connection, as_of=NOW, cutoff=MORNING).outcomes
+    brought = events_from(untidy(small_world(), 11)).outcomes
+    order = ["event_id", "entrant_id", "usable_at"]
+    assert brought["until"].count() > 100
+    assert brought["opened"].count() > 100
+    assert read.sort(order).equals(brought.sort(order))
+
+
+def test_the_events_of_some_days_are_those_days_of_all_events(synthetic):
+    first, last = date(2023, 3, 20), date(2023, 4, 2)
+    with synthetic.connect(read_only=True) as connection:
+        whole = racing_events(connection, as_of=NOW, cutoff=MORNING)
+        some = racing_events(connection, as_of=NOW, cutoff=MORNING, first=first, last=last)
+    entrants = whole.entrants.filter(pl.col("day").is_between(first, last))
+    assert 300 < entrants.height < whole.entrants.height
+    assert some.entrants.equals(entrants)
+    assert some.outcomes.equals(whole.outcomes.join(entrants, on=["event_id", "entrant_id"], how="semi"))
+
+
 def test_a_preparation_that_uses_what_comes_later_is_seen(synthetic, monkeypatch):
     # Prices waited for as long as it takes, and used from the result on: right in hindsight, wrong on the day.
-    from morningline.domains.racing import events
+    from morningline.domains.racing import events, outcomes, prices
 
-    monkeypatch.setattr(events, "PATIENCE", events.PATIENCE * 400)
-    honest = events._outcomes
-    monkeypatch.setattr(
-        events,
-        "_outcomes",
-        lambda results, odds: honest(results, odds.with_columns(known_at=pl.lit(datetime(2000, 1, 1, tzinfo=UTC)))),
-    )
+    for_ever, honest = prices.PATIENCE * 400, events.outcomes
+    monkeypatch.setattr(prices, "PATIENCE", for_ever)
+    monkeypatch.setattr(outcomes, "PATIENCE", for_ever)
+
+    def in_hindsight(results: pl.DataFrame, odds: pl.DataFrame, sectionals: pl.DataFrame) -> pl.DataFrame:
+        return honest(results, odds.with_columns(known_at=pl.lit(datetime(2000, 1, 1, tzinfo=UTC))), sectionals)
+
+    monkeypatch.setattr(events, "outcomes", in_hindsight)
     assert days_that_differ(synthetic, whole_history(synthetic), 8) != {}
 
 

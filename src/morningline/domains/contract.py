@@ -7,7 +7,7 @@ domain comes through the same door.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import polars as pl
+    import psycopg
 
+    from morningline.facts.agreement import Agreement
     from morningline.facts.table import Catalog
     from morningline.features.feature_set import FeatureSet
     from morningline.sources.assembling import Rejection
@@ -73,9 +75,12 @@ class Domain:
         converters: Its notations, by the name a mapping uses.
         reject: Rows that no event can have.
         findings: What a modeller should know of accepted rows.
-        feature_set: Its features.
+        suggest: What to make of the differences between a second source and what is stored.
+        feature_set: The features of its task.
+        further_sets: Feature sets beside it, such as the same features at another cut-off.
         task: What it predicts.
         make_world: Serves a made-up world of that seed for as long as it is entered.
+        agreements: What its tables must agree on, for their daily quality.
     """
 
     name: str
@@ -88,6 +93,14 @@ class Domain:
     converters: Mapping[str, Converter]
     reject: Callable[[Mapping[str, pl.DataFrame]], Sequence[Rejection]]
     findings: Callable[[Mapping[str, pl.DataFrame]], list[Finding]]
+    suggest: Callable[[psycopg.Connection[Any], pl.DataFrame], list[str]]
     feature_set: FeatureSet
     task: Task
     make_world: Callable[[int], AbstractContextManager[World]]
+    agreements: Sequence[Agreement] = ()
+    further_sets: Sequence[FeatureSet] = ()
+
+    @property
+    def feature_sets(self) -> Mapping[str, FeatureSet]:
+        """All its feature sets by name, that of the task first."""
+        return {features.name: features for features in (self.feature_set, *self.further_sets)}

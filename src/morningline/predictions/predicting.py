@@ -183,9 +183,9 @@ def _made(connection: psycopg.Connection[Any], predictor: Predictor, day: date) 
     now = utc_now()
     parts = []
     # Events of one local day in two time zones have two cut-offs, and each may know only what came before its own.
-    for cutoff in predictor.task.cutoffs(connection, day=day, as_of=now):
+    for cutoff in predictor.task.cutoffs(connection, day=day, as_of=now, cutoff=predictor.features.cutoff):
         as_of = min(cutoff, now)
-        events = predictor.task.events(connection, as_of=as_of, day=day)
+        events = predictor.task.events(connection, as_of=as_of, cutoff=predictor.features.cutoff, last=day)
         features = compute(events, predictor.features.steps).filter(
             (pl.col("day") == day) & (pl.col("as_of") == cutoff)
         )

@@ -72,7 +72,8 @@ def replay(connection: psycopg.Connection[Any], locked: dict[str, Any], predicto
         locked: What `find_prediction` found.
         predictor: With the model that made it.
     """
-    events = predictor.task.events(connection, as_of=locked["as_of"], day=locked["day"])
+    cutoff = predictor.features.cutoff
+    events = predictor.task.events(connection, as_of=locked["as_of"], cutoff=cutoff, last=locked["day"])
     features = compute(events, predictor.features.steps).filter(pl.col("event_id") == locked["event_id"])
     differences = []
     if predictor.features.version != locked["feature_version"]:

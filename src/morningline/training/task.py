@@ -12,14 +12,23 @@ if TYPE_CHECKING:
     import polars as pl
     import psycopg
 
-    from morningline.features.engine import Events
+    from morningline.features.cutoffs import Cutoff
+    from morningline.features.state import Events
 
 
 class EventsOf(Protocol):
     """Entrants and outcomes as they were known at an instant."""
 
-    def __call__(self, connection: psycopg.Connection[Any], *, as_of: datetime, day: date | None = None) -> Events:
-        """Read them; `day` limits the entrants to that local day and the past."""
+    def __call__(
+        self,
+        connection: psycopg.Connection[Any],
+        *,
+        as_of: datetime,
+        cutoff: Cutoff,
+        first: date | None = None,
+        last: date | None = None,
+    ) -> Events:
+        """Read those of the local days `first` to `last`, both included; null is open."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,7 +38,7 @@ class Task:
     Args:
         name: `<domain>.<what>`, such as `racing.win`.
         events: Entrants and outcomes for the feature engine.
-        cutoffs: The distinct cut-offs of a local day's events, UTC instants in order.
+        cutoffs: The distinct cut-offs of a local day's events under a policy, UTC instants in order.
         answers: What came of every entrant known at an instant: `event_id`, `entrant_id`, `day`, `won` (a half in
             a dead heat of two), `odds` (decimal closing price or null), `excluded` (why the event is left out of
             scores, null where it counts). Only entrants that took part.

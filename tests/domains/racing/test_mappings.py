@@ -59,7 +59,7 @@ def rpscrape(
 
 
 def test_every_mapping_that_ships_can_be_read():
-    assert set(shipped_mappings()) == {"hk", "world", "rpscrape"}
+    assert set(shipped_mappings()) == {"hk", "hk_zh", "world", "rpscrape"}
     for path in shipped_mappings().values():
         assert read_mapping(path).domain == "racing"
 

@@ -173,6 +173,20 @@ EXAMPLES = {
         "(GB)": None,
         "": None,
     },
+    "combination": {
+        "7": "7",
+        "11,12": "11-12",
+        "12 / 1": "12-1",
+        "11-12-1": "11-12-1",
+        "A1": None,
+        "-": None,
+        "11,": None,
+        "": None,
+    },
+    # A sheet is read whole or not at all: tests of a second source.
+    "section_seconds": {"4; 1-1/2; 14.03; 1; HD; 22.55 11.08 11.47": [14.03, 22.55], "4; HD; 14.03; 1": None},
+    "section_positions": {"4; 1-1/2; 14.03; 1; HD; 22.55": [4, 1], "4; HD; 14.03; 1": None},
+    "section_margins": {"4; 1-1/2; 14.03; 1; HD; 22.55": [1.5, 0.0], "4; HD; 14.03; 1": None},
 }
 
 

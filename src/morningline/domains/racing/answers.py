@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from morningline.domains.racing.events import DID_NOT_RUN, closing_odds
+from morningline.domains.racing.outcomes import DID_NOT_RUN
+from morningline.domains.racing.prices import closing_odds
 from morningline.domains.racing.schema import CATALOG
 from morningline.facts.store import read
 

@@ -22,6 +22,7 @@ from racing_api_facts import (
 )
 
 from morningline.domains.racing.events import racing_events
+from morningline.features.cutoffs import MORNING
 
 if TYPE_CHECKING:
     from racing_api_facts import Collected
@@ -312,7 +313,7 @@ def test_who_was_known_to_be_withdrawn_is_no_entrant_and_who_was_withdrawn_later
     field[2] = card_runner(3, number="NR")
     collected.load(payload(cards(card("rac_1", *field)), fetched_at=noon))
     with collected.database.connect() as connection:
-        entrants = racing_events(connection, as_of=datetime(2025, 7, 2, tzinfo=UTC)).entrants
+        entrants = racing_events(connection, as_of=datetime(2025, 7, 2, tzinfo=UTC), cutoff=MORNING).entrants
     found = entrants.filter(entrants["cutoff"].is_not_null()).select("event_id", "entrant_id", "field_size").rows()
     assert sorted(found) == [("rac_1", "hrs_1", 3.0), ("rac_1", "hrs_3", 3.0), ("rac_1", "hrs_4", 3.0)]
 

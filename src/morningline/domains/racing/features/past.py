@@ -1,8 +1,8 @@
-"""What is said of a past run: its speed against par, its strength in the market, its class, weight and draw."""
+"""What is said of a past run: its speed against par, its strength in the market, its class, weight and rivals."""
 
 from __future__ import annotations
 
-from morningline.domains.racing.features.keys import EVER, TRACK
+from morningline.domains.racing.features.keys import DRAW_SHARE, EVER, TRACK
 from morningline.features.definitions import Centred, Derived, History, Step
 
 # A mean of fewer finishers says more of them than of the track.
@@ -11,7 +11,7 @@ LEAST_PAR_RUNS = 30
 
 def past_steps() -> list[Step]:
     """Steps that give history rows their values; none is a feature."""
-    return [*_speed(), *_worth(), *_card_of_the_day()]
+    return [*_speed(), *_worth(), *_running(), *_card_of_the_day()]
 
 
 def _speed() -> list[Step]:
@@ -51,14 +51,14 @@ def _worth() -> list[Step]:
     return [
         Derived(
             name="strength",
-            sql="LN(GREATEST(implied, 0.001) * ran)",
+            sql="CASE WHEN implied > 0 THEN LN(GREATEST(implied, 0.001) * ran) END",
             description="What the closing market thought, against an average runner of that race.",
         ),
         Derived(name="surprise", sql="won - implied", description="Won, less the market's probability."),
         Derived(
-            name="gain",
-            sql="early_fraction - finish_fraction",
-            description="Share of the field passed from the first call to the line.",
+            name="move",
+            sql="CASE WHEN implied > 0 AND opened > 0 THEN LN(implied / opened) END",
+            description="How the market moved from its first prices to the off; above zero it was backed.",
         ),
         Derived(
             name="beaten_log",
@@ -70,16 +70,36 @@ def _worth() -> list[Step]:
             sql="finish_fraction - 0.01 * rating_high",
             description="Finish, credited for class.",
         ),
+        Derived(name="win", sql="CASE WHEN won > 0 THEN 1 END", description="1 where it won, else null."),
+    ]
+
+
+def _running() -> list[Step]:
+    """Where in the field it ran."""
+    return [
+        Derived(
+            name="gain",
+            sql="early_fraction - finish_fraction",
+            description="Share of the field passed from the first call to the line.",
+        ),
+        Derived(
+            name="late_gain",
+            sql="turn_fraction - finish_fraction",
+            description="Share of the field passed from the last call before the line.",
+        ),
     ]
 
 
 def _card_of_the_day() -> list[Step]:
-    said = {
+    known = {
         "past_rating": ("rating", "Official rating carried that day."),
         "past_weight": ("weight_lbs", "Weight carried that day."),
         "past_body_weight": ("body_weight_lbs", "Weight of the horse that day."),
         "past_rating_high": ("rating_high", "Class of that day, as the highest rating admitted."),
         "past_distance": ("distance_m", "Distance of that day."),
-        "past_draw": ("(draw - 1) / GREATEST(field_size - 1, 1)", "Draw of that day as a share of the field."),
+        "past_draw": (
+            DRAW_SHARE,
+            "Draw of that day as a share of the field.",
+        ),
     }
-    return [Derived(name=name, sql=sql, description=text) for name, (sql, text) in said.items()]
+    return [Derived(name=name, sql=sql, description=text) for name, (sql, text) in known.items()]
