@@ -38,6 +38,7 @@ DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 READ_BY_USERS = [ROOT / "README.md", *PAGES]
 HOW_TO = DOCS / "how-to" / "import-your-own-history.md"
+SECOND_SOURCE = DOCS / "how-to" / "match-a-second-source.md"
 COLLECTING = DOCS / "how-to" / "collect-from-the-racing-api.md"
 BREAKING = DOCS / "how-to" / "when-the-feed-breaks.md"
 QUICKSTART = DOCS / "quickstart.md"
@@ -54,6 +55,7 @@ SECTIONS = {
     "Fills": mapping.Fill,
     "Joins": mapping.Join,
     "Tables": mapping.Target,
+    "Match": mapping.Match,
     "Columns": mapping.Column,
     "Conditions": mapping.Condition,
 }
@@ -220,6 +222,11 @@ def test_importing_ones_own_history_goes_as_the_page_says(fresh_database: str, t
         assert follow(HOW_TO, shell) > 8
 
 
+def test_matching_a_second_source_goes_as_the_page_says(fresh_database: str, tmp_path: Path) -> None:
+    with QuickShell(tmp_path, MORNINGLINE_DATABASE_URL=fresh_database) as shell:
+        assert follow(SECOND_SOURCE, shell) > 2
+
+
 def test_collecting_goes_as_the_page_says(fresh_database: str, tmp_path: Path) -> None:
     from morningline.domains.racing.simulator import Simulator, SimulatorSettings
 
@@ -326,10 +333,11 @@ def unit_of(name: str, column: dy.Column) -> str:
         return "instant"
     if isinstance(column, dy.String):
         return "text"
-    if isinstance(column, dy.List):
-        return "list of whole numbers"
-    number = "whole number" if column.dtype.is_integer() else "number"
     unit = next((unit for suffix, unit in UNIT_OF_SUFFIX.items() if name.endswith(suffix)), "")
+    if isinstance(column, dy.List):
+        inner = "whole numbers" if column.inner.dtype.is_integer() else "numbers"
+        return f"list of {inner}, {unit}" if unit else f"list of {inner}"
+    number = "whole number" if column.dtype.is_integer() else "number"
     return f"{number}, {unit}" if unit else number
 
 
@@ -515,6 +523,27 @@ TERMS = (
     *("winner log loss", "top-1", "combined", "market-free", "fair odds", "day-clustered interval"),
     *("run", "worker", "feed", "ask", "payload", "raw archive", "coverage", "window", "generation", "basis"),
 )
+
+
+def test_the_catalog_of_the_racing_features_is_that_of_the_code() -> None:
+    """`morningline features list --markdown` writes the table."""
+    from morningline.domains.racing import domain
+    from morningline.features.set_catalog import as_markdown, catalog
+
+    page = (DOCS / "reference" / "features.md").read_text(encoding="utf-8")
+    assert as_markdown(catalog(domain.feature_set)) in page
+
+
+def test_a_feature_is_written_as_the_page_says(tmp_path: Path) -> None:
+    from morningline.features.own_sets import FILE_NAME, own_sets
+    from morningline.features.set_catalog import catalog
+
+    page = (DOCS / "how-to" / "write-a-feature.md").read_text(encoding="utf-8")
+    code = re.findall(r"```python\n(.*?)```", page, re.DOTALL)[0]
+    assert len(code.splitlines()) < 20
+    (tmp_path / FILE_NAME).write_text(code, encoding="utf-8")
+    rows = {row.name: row for row in catalog(own_sets(tmp_path / FILE_NAME)["mine"])}
+    assert rows["horse_finish_about_this_distance"].window == "horse_id, distance_m within 10%, last 4 rows"
 
 
 def test_the_glossary_defines_the_words_of_the_program() -> None:

@@ -1,4 +1,4 @@
-"""Commands of the data: import, mappings, features."""
+"""Commands of the data: import, mappings."""
 
 from __future__ import annotations
 
@@ -7,22 +7,27 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from morningline.cli import show
+from morningline.cli import reconcile, show
 from morningline.cli.following import Detach, Priority, follow
 from morningline.cli.workspace import AsJson, open_program
 
 if TYPE_CHECKING:
     from morningline.sources.report import ImportReport
 
-features = typer.Typer(help="Compute, list and export point-in-time features.", no_args_is_help=True)
 Domain = Annotated[str, typer.Option("--domain", help="Which domain.")]
+Set = Annotated[str | None, typer.Option("--set", help="Which feature set; the task's own if not given.")]
+AcceptQuality = Annotated[
+    bool, typer.Option("--accept-quality", help="Accept days whose facts fall short; it is written down.")
+]
+
+FILES_SHOWN = 50
+"""Files of an import that are listed one by one."""
 
 
 def add_to(app: typer.Typer) -> None:
     """Add the commands to the command line."""
     app.command("import")(import_)
     app.command()(mappings)
-    app.add_typer(features, name="features")
 
 
 def import_(
@@ -54,7 +59,10 @@ def import_(
 
 def show_import(report: ImportReport) -> None:
     """The report of an import, as a person reads it."""
-    show.table(("file", "rows"), [(f.file, f.rows) for f in report.files], numbers=("rows",))
+    shown, more = report.files[:FILES_SHOWN], report.files[FILES_SHOWN:]
+    show.table(("file", "rows"), [(f.file, f.rows) for f in shown], numbers=("rows",))
+    if more:
+        show.line(f"and {len(more):,} files more with {sum(f.rows for f in more):,} rows")
     numbers = ("read", "accepted", "merged", "quarantined", "new", "changed")
     rows = [(t.table, t.read, t.accepted, t.merged, t.quarantined, t.inserted, t.changed) for t in report.tables]
     show.line()
@@ -74,6 +82,9 @@ def show_import(report: ImportReport) -> None:
         show.line()
         found = [(f.name, f.count, f.of, f.meaning, ", ".join(f.examples[:3])) for f in report.findings]
         show.table(("finding", "count", "of", "meaning", "examples"), found, numbers=("count", "of"))
+    if report.reconciliation:
+        show.line()
+        reconcile.show_reconciliation(report.reconciliation)
     show.line()
     show.line(conclusion(report))
 
@@ -96,81 +107,3 @@ def mappings() -> None:
     from morningline.wiring.program import shipped_mappings
 
     show.table(("mapping", "file"), [(name, str(path)) for name, path in shipped_mappings().items()])
-
-
-@features.command()
-def compute(domain: Domain = "racing", *, detach: Detach = False, priority: Priority = 0, json: AsJson = False) -> None:
-    """Compute every feature of every entrant at its cut-off, and keep them as a Delta table."""
-    import msgspec
-
-    from morningline.features.computing import ComputeReport
-
-    with open_program() as program:
-        asked = {"domain": domain}
-        given = follow(program, "features", asked, title="Computing", detach=detach, priority=priority, json=json)
-    report = msgspec.convert(given, ComputeReport)
-    if json:
-        show.as_json(report)
-        return
-    show.line(
-        f"{report.features} features of {report.rows:,} entrants in {report.events:,} events, {report.first_day} to "
-        f"{report.last_day}, in {report.seconds:.1f} s."
-    )
-    show.line(
-        f"Feature set {report.feature_set}, version {report.feature_version}, Delta version {report.delta_version}."
-    )
-
-
-@features.command("list")
-def list_(domain: Domain = "racing", *, json: AsJson = False) -> None:
-    """List the features with unit, window and description."""
-    from morningline.wiring import acts
-
-    rows = acts.list_features(domain)
-    if json:
-        show.as_json(rows)
-        return
-    show.table(("feature", "unit", "from", "description"), [(r.name, r.unit, r.window, r.description) for r in rows])
-    show.line(f"{len(rows)} features")
-
-
-@features.command()
-def status(domain: Domain = "racing", *, json: AsJson = False) -> None:
-    """Say what is stored, and whether the facts are still those it was computed from; exit code 1 where not."""
-    from morningline.wiring import acts
-
-    with open_program() as program:
-        state = acts.features_status(program, domain)
-    if json:
-        show.as_json(state)
-    else:
-        show.line(
-            f"Feature set {state['feature_set']}, version {state['feature_version']}, Delta version "
-            f"{state['delta_version']}: {state['months']} months, {state['first_month']} to {state['last_month']}, "
-            f"computed {state['computed_at']:%Y-%m-%d %H:%M} UTC."
-        )
-        if state["stale_from"] is None:
-            show.line("Up to date.")
-        else:
-            show.line(
-                f"Facts from {state['stale_from']} on were added or changed since; it concerns "
-                f"{state['stale_months']} of these months."
-            )
-            show.line("What to do: morningline features compute")
-    if state["stale_from"] is not None:
-        raise typer.Exit(1)
-
-
-@features.command()
-def export(
-    out: Annotated[Path, typer.Option("--out", help="A .parquet or .csv file.")],
-    *,
-    domain: Domain = "racing",
-    version: Annotated[int | None, typer.Option(help="Delta version; the newest if not given.")] = None,
-) -> None:
-    """Write the stored features to a file: one row an entrant."""
-    from morningline.wiring import acts
-
-    with open_program() as program:
-        rows = acts.export_features(program, domain, out, version)
-    show.line(f"{rows:,} rows in {out}")

@@ -60,7 +60,7 @@ def run(folder: Path, seed: int) -> None:
 def learn(rehearsal: Rehearsal) -> RegisteredModel:
     """Collect what is over, and make a model of it."""
     from morningline.cli.models import show_backtest
-    from morningline.wiring import acts
+    from morningline.wiring import acts, featuring
 
     program, world = rehearsal.program, rehearsal.world
     step(1, "A made-up world: horses, jockeys, trainers, two seasons of races, and a market that takes a margin")
@@ -70,7 +70,7 @@ def learn(rehearsal: Rehearsal) -> RegisteredModel:
     collect(program, rehearsal.history)
 
     step(3, "Features: what could be known of every runner on the morning of its race")
-    computed = acts.compute_features(program, "racing")
+    computed = featuring.compute_features(program, "racing", featuring.Extent())
     show.line(f"{computed.features} features of {computed.rows:,} runners in {computed.seconds:.1f} s.")
 
     step(4, f"Backtest: trained until {world.train_until}, judged on {world.test_from} to {world.test_to}")

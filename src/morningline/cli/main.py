@@ -1,8 +1,8 @@
 """The door of the command line: its commands, and how an error is shown.
 
-Exit codes: 0 all went well; 1 something is wrong with what was looked at (doctor, replay, features status); 2 what was
-given cannot be used; 3 an import was committed but rows or values were turned away beyond what its mapping accepts; 130
-the run that was followed was cancelled.
+Exit codes: 0 all went well; 1 something is wrong with what was looked at (doctor, replay, quality check, features
+status, verify and drift); 2 what was given cannot be used; 3 an import was committed but rows or values were turned
+away beyond what its mapping accepts; 130 the run that was followed was cancelled.
 """
 
 from __future__ import annotations
@@ -12,7 +12,23 @@ import sys
 
 import typer
 
-from morningline.cli import collect, data, database, demo, models, predictions, runs, simulate, worker, workspace
+from morningline.cli import (
+    collect,
+    data,
+    database,
+    demo,
+    drift,
+    features,
+    lineage,
+    models,
+    predictions,
+    quality,
+    reconcile,
+    runs,
+    simulate,
+    worker,
+    workspace,
+)
 from morningline.kit.errors import MorninglineError
 
 app = typer.Typer(
@@ -23,8 +39,11 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for part in (workspace, demo, data, collect, models, predictions, worker, simulate):
+for part in (workspace, demo, data, reconcile, collect, models, predictions, lineage, worker, simulate):
     part.add_to(app)
+drift.add_to(features.app)
+app.add_typer(features.app, name="features")
+app.add_typer(quality.app, name="quality")
 app.add_typer(runs.app, name="runs")
 app.add_typer(database.app, name="db")
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from morningline.cli import show
-from morningline.cli.data import Domain
+from morningline.cli.data import AcceptQuality, Domain, Set
 from morningline.cli.following import Detach, Priority, follow
 from morningline.cli.workspace import AsJson, open_program
 
@@ -33,6 +33,8 @@ def backtest(
     *,
     domain: Domain = "racing",
     parameters: Annotated[str, typer.Option(help='Model parameters as JSON, such as {"l2": 20}.')] = "{}",
+    set_name: Set = None,
+    accept_quality: AcceptQuality = False,
     detach: Detach = False,
     priority: Priority = 0,
     json: AsJson = False,
@@ -52,6 +54,8 @@ def backtest(
         "test_from": test_from,
         "test_to": test_to,
         "parameters": chosen,
+        "set_name": set_name,
+        "accept_quality": accept_quality,
     }
     with open_program() as program:
         summary = follow(program, "backtest", asked, title="Backtesting", detach=detach, priority=priority, json=json)

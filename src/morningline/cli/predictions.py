@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from morningline.cli import show
-from morningline.cli.data import Domain
+from morningline.cli.data import AcceptQuality, Domain
 from morningline.cli.models import VERDICTS
 from morningline.cli.workspace import AsJson, open_program
 
@@ -48,13 +48,14 @@ def predict(
     *,
     domain: Domain = "racing",
     model: Annotated[str | None, typer.Option(help="Which model; the newest if not given.")] = None,
+    accept_quality: AcceptQuality = False,
     json: AsJson = False,
 ) -> None:
     """Predict every event of a day and lock the predictions: a locked row never changes."""
     from morningline.wiring import acts
 
     with open_program() as program:
-        made = acts.predict(program, domain, parse_day(day), model)
+        made = acts.predict(program, domain, parse_day(day), model, accept_quality=accept_quality)
     if json:
         show.as_json({"made": made.made, "differing": made.differing, "predictions": plain(made.rows.drop("inputs"))})
         return

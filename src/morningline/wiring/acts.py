@@ -15,18 +15,16 @@ from morningline.wiring.program import domain_named, domains, mapping_path
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from datetime import date
+    from datetime import date, datetime
     from pathlib import Path
 
     import polars as pl
 
     from morningline.domains.contract import Domain
-    from morningline.features.computing import ComputeReport
-    from morningline.features.set_catalog import CatalogRow
-    from morningline.features.store import StoreState
     from morningline.predictions.predicting import DayPredictions, Predictor
     from morningline.predictions.replaying import Replay
     from morningline.predictions.scoring import ScoreReport
+    from morningline.sources.reconciliation import Reconciliation
     from morningline.sources.report import ImportReport
     from morningline.training.registry import RegisteredModel
     from morningline.wiring.program import Program
@@ -43,65 +41,12 @@ def import_folder(program: Program, mapping: str, folder: Path, progress: Progre
     return import_files(read, folder, domain_named(read.domain), program.database, progress)
 
 
-def compute_features(program: Program, domain_name: str) -> ComputeReport:
-    """Compute a domain's feature set from all facts known now, and keep it."""
-    from morningline.facts.states import daily_states
-    from morningline.features.computing import compute_features as compute
-
-    domain, now = domain_named(domain_name), utc_now()
-    with program.database.connect(read_only=True) as connection:
-        # Before the facts are read: what changes meanwhile makes the features stale, not wrong.
-        facts = daily_states(connection, domain.catalog)
-        events = domain.task.events(connection, as_of=now)
-    return compute(events, program.features(domain), as_of=now, facts=facts)
-
-
-def features_status(program: Program, domain_name: str) -> dict[str, Any]:
-    """What is stored of a domain's feature set, and since which day the facts are not what it was computed from."""
-    domain = domain_named(domain_name)
-    store = program.features(domain)
-    state = store.state()
-    stale_from = _stale_from(program, domain, state)
-    return {
-        "feature_set": store.features.name,
-        "feature_version": store.features.version,
-        "delta_version": state.version,
-        "computed_at": state.computed_at,
-        "months": len(state.months),
-        "first_month": state.months[0],
-        "last_month": state.months[-1],
-        "stale_from": stale_from,
-        "stale_months": sum(stale_from is not None and month >= stale_from[:7] for month in state.months),
-    }
-
-
-def _stale_from(program: Program, domain: Domain, state: StoreState) -> str | None:
-    """The first day whose features may be others now: a feature looks back, never ahead."""
-    from morningline.facts.states import daily_states, first_difference
+def reconciliation(program: Program, mapping: str | None) -> tuple[Reconciliation, datetime]:
+    """The newest report of a second source, and when it was made (UTC)."""
+    from morningline.sources.reconciling import newest
 
     with program.database.connect(read_only=True) as connection:
-        return first_difference(state.facts, daily_states(connection, domain.catalog))
-
-
-def list_features(domain_name: str) -> list[CatalogRow]:
-    """The catalog of a domain's feature set."""
-    from morningline.features.set_catalog import catalog
-
-    return catalog(domain_named(domain_name).feature_set)
-
-
-def export_features(program: Program, domain_name: str, out: Path, version: int | None) -> int:
-    """Write stored features to a file, one row an entrant, under the domain's own names; returns the rows."""
-    domain = domain_named(domain_name)
-    frame = program.features(domain).read(version)
-    named = frame.rename({"event_id": f"{domain.event_noun}_id", "entrant_id": domain.entrant_key})
-    writers: dict[str, Callable[[Path], object]] = {".parquet": named.write_parquet, ".csv": named.write_csv}
-    if out.suffix not in writers:
-        raise InputError(f"The file {out.name} is of no known format.", allowed=", ".join(writers))
-    partial = out.with_name(f".{out.name}.partial")
-    writers[out.suffix](partial)
-    partial.replace(out)
-    return named.height
+        return newest(connection, mapping)
 
 
 def backtest(
@@ -113,6 +58,8 @@ def backtest(
     test_to: str,
     parameters: dict[str, Any],
     progress: Progress,
+    set_name: str | None = None,
+    accept_quality: bool = False,
 ) -> tuple[RegisteredModel, dict[str, Any]]:
     """Train, judge and register a model of a domain's task; returns its row and the summary."""
     import msgspec
@@ -122,6 +69,8 @@ def backtest(
     from morningline.training.registry import Provenance, register
     from morningline.training.splits import PeriodSplit
     from morningline.training.win_model import WinParameters
+    from morningline.wiring.featuring import require_declared_values, stale_from
+    from morningline.wiring.quality import require_sound_facts
 
     started = perf_counter()
     split = PeriodSplit.parse(train_until, test_from, test_to)
@@ -132,17 +81,20 @@ def backtest(
             f"The parameters are not right: {error}.", allowed="l2, rounds, early_stopping_rounds, booster"
         ) from error
     domain = domain_named(domain_name)
-    store = program.features(domain)
-    state = store.state()
-    version, stale_from = state.version, _stale_from(program, domain, state)
-    if stale_from is not None and stale_from <= str(split.test_to):
+    store = program.features(domain, set_name)
+    version, stale = store.version(), stale_from(program, domain, store, until=split.test_to)
+    if stale is not None:
         raise DataError(
-            f"The stored features are stale: facts of {stale_from} are not what they were computed from.",
+            f"The stored features are stale: facts of {stale} are not what they were computed from.",
             do="Run `morningline features compute`, then this again.",
         )
+    require_sound_facts(program, domain, "train", last=split.test_to, accept=accept_quality)
     with program.database.connect(read_only=True) as connection:
         answers = domain.task.answers(connection, as_of=utc_now())
-    dataset = make_dataset(store.read(version), store.features.names, answers.filter(answers["day"] <= split.test_to))
+    features = store.read(version, last=split.test_to)
+    if not accept_quality:
+        require_declared_values(features, store.features, program.settings.quality_train)
+    dataset = make_dataset(features, store.features.names, answers.filter(answers["day"] <= split.test_to))
     loaded = perf_counter()
     result = run_backtest(
         dataset, split, chosen, seed=program.settings.seed, threads=program.threads, progress=progress
@@ -173,11 +125,16 @@ def list_models(program: Program, domain_name: str) -> list[RegisteredModel]:
         return rows(connection, domain_named(domain_name).task.name)
 
 
-def predict(program: Program, domain_name: str, day: date, model_id: str | None) -> DayPredictions:
-    """Predict a local day and lock the rows."""
+def predict(
+    program: Program, domain_name: str, day: date, model_id: str | None, *, accept_quality: bool = False
+) -> DayPredictions:
+    """Predict a local day and lock the rows; refused where its cards are broken, or the facts of the week before."""
     from morningline.predictions.predicting import predict_day
+    from morningline.wiring.quality import require_sound_day
 
-    predictor = _predictor(program, domain_named(domain_name), model_id)
+    domain = domain_named(domain_name)
+    predictor = _predictor(program, domain, model_id)
+    require_sound_day(program, domain, day, accept=accept_quality)
     with program.database.connect() as connection:
         return predict_day(connection, predictor, day)
 
@@ -225,7 +182,7 @@ def report(program: Program, domain_name: str, model_id: str | None, out: Path |
         subject = Subject(
             event_noun=domain.event_noun,
             entrant_noun=domain.entrant_noun,
-            features=domain.feature_set,
+            features=program.feature_set(domain, registered.feature_set),
             tables=domain.catalog.tables,
             seasons=domain.task.seasons,
         )
@@ -286,7 +243,7 @@ def _predictor(program: Program, domain: Domain, model_id: str | None) -> Predic
     with program.database.connect(read_only=True) as connection:
         registered = find(connection, domain.task.name, model_id)
     model = registered.load(program.workspace.root, threads=program.threads)
-    return Predictor(domain.task, domain.feature_set, registered, model)
+    return Predictor(domain.task, program.feature_set(domain, registered.feature_set), registered, model)
 
 
 def as_plain(value: Any) -> Any:  # noqa: ANN401 - a report of any act

@@ -38,9 +38,13 @@ def _import(program: Program, run: Run) -> Any:  # noqa: ANN401 - an ImportRepor
 
 
 def _features(program: Program, run: Run) -> Any:  # noqa: ANN401 - a ComputeReport, as JSON
-    from morningline.wiring import acts
+    import msgspec
 
-    return run.step("compute", lambda: acts.compute_features(program, run.parameters["domain"]))
+    from morningline.wiring import featuring
+
+    asked = dict(run.parameters)
+    domain, extent = asked.pop("domain"), msgspec.convert(asked, featuring.Extent)
+    return run.step("compute", lambda: featuring.compute_features(program, domain, extent))
 
 
 def _collect(program: Program, run: Run) -> Any:  # noqa: ANN401 - the summary, as JSON

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from morningline.kit.errors import DatabaseError, InputError
+from morningline.kit.errors import DatabaseError, InputError, NotFoundError
 from morningline.kit.settings import Settings, load_settings
 from morningline.kit.workspace import Workspace
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from morningline.domains.contract import Domain
     from morningline.facts.table import Catalog
+    from morningline.features.feature_set import FeatureSet
     from morningline.features.store import FeatureStore
     from morningline.kit.database import Database
     from morningline.sources.archive import Archive
@@ -70,11 +71,14 @@ def feeds() -> list[Feed]:
 def record_catalogs() -> list[Catalog]:
     """The program's own books, in the order their tables are made."""
     from morningline.collection.records import RECORDS as COLLECTION
+    from morningline.facts.quality_records import RECORDS as QUALITY
+    from morningline.facts.records import RECORDS as FACTS
+    from morningline.features.records import RECORDS as FEATURES
     from morningline.predictions.records import RECORDS as PREDICTIONS
     from morningline.sources.records import RECORDS as SOURCES
     from morningline.training.records import RECORDS as TRAINING
 
-    return [SOURCES, COLLECTION, TRAINING, PREDICTIONS]
+    return [FACTS, QUALITY, FEATURES, SOURCES, COLLECTION, TRAINING, PREDICTIONS]
 
 
 def migration_folders() -> list[Path]:
@@ -166,11 +170,31 @@ class Program:
         self._opened.append(database)
         return database
 
-    def features(self, domain: Domain) -> FeatureStore:
-        """The feature table of a domain's set."""
+    def feature_set(self, domain: Domain, name: str | None = None) -> FeatureSet:
+        """A feature set by its name: of the domain, or of the workspace's own file; the task's where none is given.
+
+        Raises:
+            NotFoundError: There is no set of that name.
+            InputError: The workspace's file cannot be run.
+        """
+        from morningline.features.own_sets import FILE_NAME, own_sets
+
+        if name is None or name == domain.feature_set.name:
+            return domain.feature_set
+        path = self.workspace.root / FILE_NAME
+        # What a domain brings goes before: a name means the same in every workspace.
+        sets = {**own_sets(path), **domain.feature_sets}
+        if name not in sets:
+            raise NotFoundError(
+                f"There is no feature set {name!r}.", allowed=", ".join(sets), do=f"Define it in {path}."
+            )
+        return sets[name]
+
+    def features(self, domain: Domain, name: str | None = None) -> FeatureStore:
+        """The feature tables of a set; of the task's own where none is named."""
         from morningline.features.store import FeatureStore
 
-        return FeatureStore(self.settings.feature_store or self.workspace.features, domain.feature_set)
+        return FeatureStore(self.settings.feature_store or self.workspace.features, self.feature_set(domain, name))
 
     @property
     def archive(self) -> Archive:
