@@ -278,7 +278,7 @@ def test_two_machines_share_the_limit_the_database_and_the_archive(folder: Path,
         assert len(seconds[0] & seconds[1]) >= 5
 
 
-@pytest.mark.parametrize("faults", ["flaky", "dirty"])
+@pytest.mark.parametrize("faults", ["flaky", pytest.param("dirty", marks=pytest.mark.proof)])
 def test_facts_are_built_again_from_the_archive_alone(folder: Path, fresh_database: str, faults: str):
     began = time.monotonic()
     with (

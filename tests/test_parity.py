@@ -124,6 +124,7 @@ def test_a_preparation_that_uses_what_comes_later_is_seen(synthetic, monkeypatch
 
 
 @pytest.mark.shared
+@pytest.mark.proof
 def test_days_of_hong_kong_alone_equal_the_whole_history(postgres_url):
     if not HONG_KONG.is_dir():
         pytest.skip("the real races are not there: ../shared/data/hk beside the repository")

@@ -43,9 +43,13 @@ def test_an_empty_variable_is_not_set(tmp_path):
     assert load_settings(tmp_path, {"MORNINGLINE_DATABASE_URL": ""}).database_url is None
 
 
-def test_a_relative_feature_store_starts_at_the_workspace(tmp_path):
-    write(tmp_path, 'feature_store = "elsewhere"\n')
-    assert load_settings(tmp_path, {}).feature_store == tmp_path / "elsewhere"
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("elsewhere", "{home}/elsewhere"), ("/srv/features", "/srv/features"), ("s3://bucket/ours", "s3://bucket/ours")],
+)
+def test_a_relative_feature_store_starts_at_the_workspace_and_an_address_stays_what_it_is(tmp_path, given, meant):
+    write(tmp_path, f'feature_store = "{given}"\n')
+    assert load_settings(tmp_path, {}).feature_store == meant.format(home=tmp_path)
 
 
 def test_an_unknown_key_is_refused_with_what_is_allowed_and_the_closest_name(tmp_path):

@@ -87,15 +87,16 @@ class Question:
 
     def parts(self) -> Iterator[tuple[Integers | slice, Question]]:
         """The question divided by keys, and for each part the entrants that ask it."""
-        parts = (len(self.listing.code) + len(self.asked)) // ROWS_AT_ONCE + 1
-        if parts == 1:
+        bits = ((len(self.listing.code) + len(self.asked)) // ROWS_AT_ONCE).bit_length()
+        if not bits:
             yield slice(None), self
             return
-        for part in range(parts):
-            ours = np.flatnonzero(self.asked % parts == part)
-            listing = self.listing[self.listing.code % parts == part]
-            cutoffs = Moments(self.cutoffs.instants, self.cutoffs.place[ours])
-            yield ours, Question(self.features, self.asked[ours], cutoffs, listing, self.values)
+        # The low bits of the code say which part; a byte is sorted in two passes.
+        mask = (1 << min(bits, 8)) - 1
+        ours, theirs = (_divided(codes & mask, mask + 1) for codes in (self.asked, self.listing.code))
+        for asking, rows in zip(ours, theirs, strict=True):
+            cutoffs = Moments(self.cutoffs.instants, self.cutoffs.place[asking])
+            yield asking, Question(self.features, self.asked[asking], cutoffs, self.listing[rows], self.values)
 
     def answer(self) -> list[Singles]:
         """Each feature of each entrant."""
@@ -106,6 +107,12 @@ class Question:
             # What was made of one value is of no use to the next.
             histories.forget()
         return [found[feature.name] for feature in self.features]
+
+
+def _divided(parts: Integers, count: int) -> list[Integers]:
+    """The places of each part, in order."""
+    order = np.argsort(parts.astype(np.uint8), kind="stable")
+    return np.split(order, np.cumsum(np.bincount(parts, minlength=count))[:-1])
 
 
 def _value(feature: History) -> str:

@@ -95,18 +95,14 @@ def compute_all(
 
 def _take_all(state: State, planned: Plan, answer: Answerer) -> list[str]:
     """Take every stage; returns the names under which history rows keep ratings."""
-    ratings: dict[tuple[object, ...], tuple[str, Ratings]] = {}
+    known: dict[tuple[object, ...], tuple[str, Ratings]] = {}
     for stage in planned.stages:
-        histories = [step for step in stage if isinstance(step, History)]
-        if histories:
-            _take_histories(state, histories, answer)
+        _look_back(state, [step for step in stage if isinstance(step, History | Rating)], known, answer)
         _take_of_entrants(state, [step for step in stage if isinstance(step, Expression | WithinEvent)])
         for step in stage:
-            if isinstance(step, Rating):
-                _take_rating(state, step, ratings)
-            elif isinstance(step, Derived | Centred):
+            if isinstance(step, Derived | Centred):
                 _derive(state, step)
-    return [name for name, _ in ratings.values()]
+    return [name for name, _ in known.values()]
 
 
 def _features(state: State, steps: Sequence[Step]) -> pl.DataFrame:
@@ -114,21 +110,36 @@ def _features(state: State, steps: Sequence[Step]) -> pl.DataFrame:
     return state.entrants.select(*IDENTITY, "day", pl.col("cutoff").alias("as_of"), *kept)
 
 
-def _take_histories(state: State, features: Sequence[History], answer: Answerer) -> None:
-    for feature in features:
-        beside = [*columns_of(feature.key), *(condition.column for condition in feature.where)]
-        state.require(feature.name, beside, of_rows=False)
-        state.require(feature.name, [*beside, *([feature.value] if feature.value else [])], of_rows=True)
-    state.add_features([as_series(name, values) for name, values in ask(state, features, answer)])
+def _look_back(
+    state: State,
+    steps: Sequence[History | Rating],
+    known: dict[tuple[object, ...], tuple[str, Ratings]],
+    answer: Answerer,
+) -> None:
+    """Answer histories while ratings go event by event beside them."""
+    histories = [step for step in steps if isinstance(step, History)]
+    ratings = [step for step in steps if isinstance(step, Rating)]
+    for step in steps:
+        beside = [*columns_of(step.key), *(c.column for c in getattr(step, "where", ()))]
+        value = step.value if isinstance(step, History) else step.result
+        state.require(step.name, beside, of_rows=False)
+        state.require(step.name, [*beside, *([value] if value else [])], of_rows=True)
+    with ThreadPoolExecutor(1) as pool:
+        new: dict[tuple[object, ...], Rating] = {}
+        for step in ratings:
+            # Parts of one rating are rated once.
+            if _rated(step) not in known:
+                new.setdefault(_rated(step), step)
+        going = {which: pool.submit(take_rating, state, step) for which, step in new.items()}
+        state.add_features([as_series(name, values) for name, values in ask(state, histories, answer)])
+        for which, future in going.items():
+            state.rate(future.result().after)
+            known[which] = new[which].name, future.result().at_cutoffs
+    state.add_features([as_series(s.name, single(getattr(known[_rated(s)][1], s.part))) for s in ratings])
 
 
-def _take_rating(state: State, step: Rating, known: dict[tuple[object, ...], tuple[str, Ratings]]) -> None:
-    state.require(step.name, step.key, of_rows=False)
-    state.require(step.name, [*step.key, step.result], of_rows=True)
-    which = (step.key, step.result, step.system)
-    if which not in known:
-        known[which] = step.name, take_rating(state, step, step.name)
-    state.add_features([as_series(step.name, single(getattr(known[which][1], step.part)))])
+def _rated(step: Rating) -> tuple[object, ...]:
+    return step.key, step.result, step.system
 
 
 def _take_of_entrants(state: State, steps: Sequence[Expression | WithinEvent]) -> None:

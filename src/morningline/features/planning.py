@@ -23,7 +23,7 @@ class Plan:
     """The steps of a set in the order in which they are taken.
 
     Attributes:
-        stages: Steps of one kind that are taken together, so that the rows of a key are sorted once.
+        stages: Steps that are taken together: all of one kind, or histories and ratings, which look back.
         values: Columns of the history rows that histories look at: what is kept of a row once its event is over.
         columns: All that any step looks at, of cards, outcomes and other steps.
         heads: The first column of every key of a history.
@@ -62,18 +62,17 @@ def plan(steps: Sequence[Step]) -> Plan:
 
 
 def _stages(steps: Sequence[Step]) -> list[list[Step]]:
-    """Whatever can be taken, kind by kind; histories last, so that as many of them as can be are taken together."""
+    """Whatever can be taken, kind by kind; what looks back last, so that as much of it as can be is taken together."""
     stages: list[list[Step]] = []
     waiting = {step.name: step for step in steps}
     while waiting:
         ready = [step for step in waiting.values() if not waiting.keys() & set(_sources(step))]
-        kinds = {type(step) for step in ready} - {History} or {type(step) for step in ready}
-        if not kinds:
+        if not ready:
             raise InputError(
                 f"The definitions {', '.join(sorted(waiting))} wait for each other.", do="Break the circle."
             )
-        kind = min(kinds, key=lambda each: each.__name__)
-        stages.append([step for step in ready if isinstance(step, kind)])
+        others = [step for step in ready if not isinstance(step, History | Rating)]
+        stages.append([step for step in others if type(step) is type(others[0])] or ready)
         for step in stages[-1]:
             del waiting[step.name]
     return stages

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,19 +27,28 @@ def rating_columns(name: str) -> tuple[str, str]:
     return f"{name}_mean_after", f"{name}_spread_after"
 
 
-def take_rating(state: State, step: Rating, name: str) -> Ratings:
+@dataclass(frozen=True)
+class Rated:
+    """What rating the events that are over gave.
+
+    Attributes:
+        at_cutoffs: The ratings of the entrants at their cut-offs, NaN where they were never rated.
+        after: Of the history rows `usable_at`, `day`, `place`, whether the row is one of these events (`#own`), and
+            the ratings after it; those of earlier days were rated again, because of what became known before them.
+    """
+
+    at_cutoffs: Ratings
+    after: pl.DataFrame
+
+
+def take_rating(state: State, step: Rating) -> Rated:
     """Rate the events that are over.
 
     Args:
-        state: Entrants and history rows; the rows are given what the ratings are after them.
-        step: What is rated and how.
-        name: Under which name the history rows keep it.
-
-    Returns:
-        The ratings of the entrants at their cut-offs, NaN where they were never rated.
+        state: Entrants and history rows.
+        step: What is rated and how; the history rows keep it under its name.
     """
-    kept = rating_columns(name)
-    state.derive(*(pl.Series(column, [None] * state.history.height, pl.Float64) for column in kept))
+    kept = rating_columns(step.name)
     rows, since = _rows(state, step, kept)
     asked, code = Codes(state.entrants, rows).of(step.key)
     at, after = microseconds(rows["usable_at"]), _known(rows, kept)
@@ -52,14 +62,16 @@ def take_rating(state: State, step: Rating, name: str) -> Ratings:
     after.mean[again] = np.where(moved, rated.mean, np.nan)
     after.spread[again] = np.where(moved, rated.spread, np.nan)
     ratings = [as_series(*pair) for pair in zip(kept, (after.mean, after.spread), strict=True)]
-    state.rate(rows.select(*ORDER, "#own").with_columns(ratings).filter(pl.Series(at >= since) | pl.col("#own")))
-    return _at_cutoffs(state, asked, code, after, step)
+    moved_rows = rows.select(*ORDER, "#own").with_columns(ratings).filter(pl.Series(at >= since) | pl.col("#own"))
+    return Rated(_at_cutoffs(state, asked, code, after, step), moved_rows)
 
 
 def _rows(state: State, step: Rating, kept: tuple[str, str]) -> tuple[pl.DataFrame, int]:
     """The rows that ratings need, and since when contests are rated: later ones than those that are new, again."""
-    chosen = [*ORDER, "event_id", "first_known", *step.key, step.result, *kept]
-    own = state.history.select(list(dict.fromkeys(chosen))).with_columns(pl.lit(value=True).alias("#own"))
+    chosen = [*ORDER, "event_id", "first_known", *step.key, step.result]
+    unrated = [pl.lit(None, pl.Float64).alias(column) for column in kept]
+    own = state.history.select(list(dict.fromkeys(chosen))).with_columns(*unrated, pl.lit(value=True).alias("#own"))
+    chosen += kept
     since = int(microseconds(own["usable_at"]).min(initial=FOREVER))
     if state.past is None:
         return own, since

@@ -114,11 +114,9 @@ class State:
         """Give history rows what ratings are after them.
 
         Args:
-            rows: `usable_at`, `day`, `place`, whether the row is one of these events (`#own`), and the ratings; those
-                of earlier days were rated again, because of what became known before them.
+            rows: As `rated.Rated` has them.
         """
-        own = rows.filter("#own").drop("#own", *ORDER)
-        self.history = self.history.drop(own.columns).hstack(own)
+        self.history = self.history.hstack(rows.filter("#own").drop("#own", *ORDER))
         self.rated.append(rows.filter(~pl.col("#own")).drop("#own"))
 
     def require(self, asker: str, names: Iterable[str], *, of_rows: bool) -> None:
