@@ -296,6 +296,7 @@ print(me.children(recursive=True))
 
 
 @needs_ray
+@pytest.mark.proof
 def test_without_an_address_a_cluster_is_started_that_only_this_machine_hears_and_that_ends(tmp_path):
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
     with tempfile.TemporaryDirectory(prefix="ray-") as folder:

@@ -80,11 +80,12 @@ class Codes:
     def _of_one(self, name: str) -> NDArray[np.int32]:
         if name not in self._known:
             theirs = self._theirs[name]
-            self._known[name] = _dense(pl.concat([self._ours[name].cast(theirs.dtype), theirs]))
+            self._known[name] = dense(pl.concat([self._ours[name].cast(theirs.dtype), theirs]))
         return self._known[name]
 
 
-def _dense(values: pl.Series) -> NDArray[np.int32]:
+def dense(values: pl.Series) -> NDArray[np.int32]:
+    """Whole numbers for the values of a column, -1 where there is none."""
     if isinstance(values.dtype, pl.Categorical):
         codes = values.to_physical()
     else:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
-from morningline.features.columns import PLAIN_ZERO, numbers
-from morningline.features.listings import stable_order
+from morningline.features.columns import PLAIN_ZERO, dense, numbers
+from morningline.features.listings import numbered, spans, stable_order
 from morningline.features.windows import AtLeast, AtMost, Near, Same
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from numpy.typing import NDArray
 
     from morningline.features.listings import Listing
     from morningline.features.sums import Floats, Integers
@@ -37,36 +40,50 @@ def resembling(
     Returns:
         The entrants' new codes, negative where a number is missing, and the rows listed under these.
     """
-    said = [f"said {i}" for i in range(len(conditions))]
-    were = [f"was {i}" for i in range(len(conditions))]
-    entrants = pl.DataFrame({"code": asked} | dict(zip(said, ours, strict=True)))
-    rows = pl.DataFrame({"code": listing.code} | dict(zip(were, theirs, strict=True)))
-    known = (pl.col("code") >= 0) & pl.all_horizontal(pl.col(said).is_not_nan())
-    questions = entrants.unique(maintain_order=True).filter(known).with_row_index("asked")
-    kinds = rows.unique(maintain_order=True).with_row_index("kind")
-    meets = [_meets(c, pl.col(now), pl.col(was)) for c, now, was in zip(conditions, said, were, strict=True)]
-    admitted = questions.join(kinds, on="code").filter(pl.all_horizontal(meets)).select("asked", "kind")
-    of_row = rows.join(kinds, on=["code", *were], how="left", maintain_order="left", nulls_equal=True)
-    listed = of_row.select("kind").with_row_index("row").join(admitted, on="kind").select("asked", "row")
-    row = listed["row"].cast(pl.Int64).to_numpy()
-    in_order = stable_order(row)
-    found = entrants.join(questions, on=["code", *said], how="left", maintain_order="left")["asked"]
-    code = listed["asked"].cast(pl.Int64).to_numpy()[in_order]
-    return found.cast(pl.Int64).fill_null(-1).to_numpy(), listing[row[in_order]].under(code)
+    asking = np.flatnonzero((asked >= 0) & ~np.isnan(ours).any(axis=0))
+    known = np.flatnonzero(~np.isnan(theirs).any(axis=0))
+    question, questions = _alike(asked[asking], [column[asking] for column in ours])
+    kind, kinds = _alike(listing.code[known], [column[known] for column in theirs])
+    of_kind, of_question = listing.code[known][kinds], asked[asking][questions]
+    # Every kind of row of the key of a question, and of these the kinds that it admits.
+    of, which = spans(np.searchsorted(of_kind, of_question), np.searchsorted(of_kind, of_question, side="right"))
+    met = np.ones(len(of), dtype=np.bool_)
+    for condition, now, was in zip(conditions, ours, theirs, strict=True):
+        met &= _meets(condition, now[asking][questions][of], was[known][kinds][which])
+    of, which = of[met], which[met]
+    ends = np.cumsum(np.bincount(kind, minlength=len(kinds)))
+    admitted, place = spans(np.append(0, ends)[which], ends[which])
+    row = known[stable_order(kind)[place]]
+    in_order = np.lexsort((row, of[admitted]))
+    codes = np.full(len(asked), -1, dtype=np.int64)
+    codes[asking] = question
+    return codes, listing[row[in_order]].under(of[admitted][in_order])
 
 
-def _meets(condition: Condition, now: pl.Expr, was: pl.Expr) -> pl.Expr:
-    """Whether the number of a row meets a condition; a row without one meets none."""
+def _alike(codes: Integers, columns: Sequence[Floats]) -> tuple[Integers, Integers]:
+    """Number rows that agree in code and columns, in the order of codes; and of each number one of its rows."""
+    number = numbered(codes)[1]
+    for column in columns:
+        level = dense(pl.Series(column))
+        number = numbered(number * (int(level.max(initial=0)) + 1) + level)[1]
+    one = np.zeros(int(number.max(initial=-1)) + 1, dtype=np.int64)
+    one[number] = np.arange(len(number))
+    return number, one
+
+
+def _meets(condition: Condition, now: Floats, was: Floats) -> NDArray[np.bool_]:
+    """Whether the numbers of rows meet a condition."""
+    met: NDArray[np.bool_]
     match condition:
         case Near(share=share, within=within):
-            apart = pl.max_horizontal(now.abs() * share, pl.lit(within))
-            return ((was - now).abs() <= apart) & was.is_not_nan()
+            met = np.abs(was - now) <= np.maximum(np.abs(now) * share, within)
         case AtLeast():
-            return (was >= now) & was.is_not_nan()
+            met = was >= now
         case AtMost():
-            return was <= now
+            met = was <= now
         case Same():
-            return was == now
+            met = was == now
+    return met
 
 
 def numbers_of(frame: pl.DataFrame, conditions: Sequence[Condition]) -> list[Floats]:
