@@ -146,7 +146,7 @@ def test_pairs_divided_into_parts_to_bound_the_memory_give_the_same_bits(events)
             patched.setattr(meetings, "PAIRS_AT_ONCE", pairs)
             patched.setattr(asking, "ROWS_AT_ONCE", rows)
             patched.setattr(listings, "EXPANDED", 1)
-            patched.setattr(meetings, "TABLE_BITS", 9)
+            patched.setattr(meetings, "MOST_TABLE_BITS", 9)
             assert differing(compute(events, features), whole) == []
 
 
@@ -156,7 +156,7 @@ def test_pairs_that_fall_on_one_place_of_the_table_give_the_same_bits(events):
     features = every(keys=KEYS, windows=(Expanding(),))
     whole = compute(events, features)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(meetings, "TABLE_BITS", 1)
+        patched.setattr(meetings, "MOST_TABLE_BITS", 1)
         assert differing(compute(events, features), whole) == []
 
 

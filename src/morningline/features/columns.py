@@ -65,6 +65,10 @@ class Codes:
         self._ours, self._theirs = ours, theirs
         self._known: dict[str, NDArray[np.int32]] = {}
 
+    def show(self, ours: pl.DataFrame, theirs: pl.DataFrame) -> None:
+        """The same rows, with more columns."""
+        self._ours, self._theirs = ours, theirs
+
     def of(self, names: Sequence[str]) -> tuple[Integers, Integers]:
         """Codes of the rows of both frames by some columns together, below 2^31; -1 where one of them is null."""
         code = self._of_one(names[0]).astype(np.int64)

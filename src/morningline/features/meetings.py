@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 PAIRS_AT_ONCE = 1 << 24
 """About how many pairs are held together, which bounds the memory they take."""
 
-TABLE_BITS = 25
-"""Bits of the table by which pairs that never met before are set aside, before any is looked up."""
+MOST_TABLE_BITS = 25
+"""Bits at most of the table by which pairs that never met before are set aside, before any is looked up."""
 
 ODD = np.uint64(0x9E3779B97F4A7C15)
 """Two to the 64 over the golden ratio: it scatters whole numbers that lie close (Knuth, TAOCP 3, section 6.4)."""
@@ -128,15 +128,16 @@ def _met(
     listing: Listing,
 ) -> tuple[Integers, Integers, Integers]:
     """Entrant, own row and rival's row of each meeting, each side once."""
-    of_row, of_asked = scattered(rows[0], TABLE_BITS), scattered(asked[0], TABLE_BITS)
+    bits = min(max(len(rows[0]), len(asked[0])).bit_length() + 2, MOST_TABLE_BITS)
+    of_row, of_asked = scattered(rows[0], bits), scattered(asked[0], bits)
     number = np.arange(1, len(of_row) + 1, dtype=np.int32)
-    known = np.zeros(1 << TABLE_BITS, dtype=np.int32)
+    known = np.zeros(1 << bits, dtype=np.int32)
     known[of_row] = number
-    twice = np.zeros(1 << TABLE_BITS, dtype=np.bool_)
+    twice = np.zeros(1 << bits, dtype=np.bool_)
     twice[of_row[known[of_row] != number]] = True
     # One of the rows is of the event itself, where that is over.
     again = np.where(over[asked[1]] & over[asked[2]], twice[of_asked], known[of_asked] > 0)
-    table = np.zeros(1 << TABLE_BITS, dtype=np.bool_)
+    table = np.zeros(1 << bits, dtype=np.bool_)
     table[of_asked[again]] = True
     wanted = table[of_row]
     questions = _frame(asked, again, ("pair", "smaller", "larger"))

@@ -31,6 +31,7 @@ class Past:
         self.rows = rows
         schema = rows.collect_schema()
         self._asked = {head: entrants[head].cast(schema[head]).unique().drop_nulls() for head in heads}
+        self._of_head: dict[str, pl.DataFrame] = {}
         self._frame: pl.DataFrame | None = None
         if rows.select(pl.len()).collect().item() <= ROWS_IN_MEMORY:
             known = [name for name in schema.names() if name in used]
@@ -43,9 +44,10 @@ class Past:
         """Columns of the rows that share a key's first column with an entrant."""
         if self._frame is None:
             return numbered_texts(self.rows.filter(self._is_asked(head)).select(names).collect())
-        return self._frame.filter(
-            pl.col(head).is_in(self._asked[head].cast(self._frame.schema[head]).implode())
-        ).select(names)
+        if head not in self._of_head:
+            asked = self._asked[head].cast(self._frame.schema[head]).implode()
+            self._of_head[head] = self._frame.filter(pl.col(head).is_in(asked))
+        return self._of_head[head].select(names)
 
     def _is_asked(self, head: str) -> pl.Expr:
         return pl.col(head).is_in(self._asked[head].implode())

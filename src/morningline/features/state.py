@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -100,7 +101,8 @@ class State:
         self.cutoffs = Moments.of(microseconds(self.entrants["cutoff"]))
         self.over = np.zeros(self.entrants.height, dtype=np.bool_)
         self.over[self._places.drop_nulls().to_numpy()] = True
-        self._rows: Rows | None = None
+        self._rows: dict[str, Rows] = {}
+        self._lock = Lock()
 
     def add_features(self, columns: Sequence[pl.Series]) -> None:
         """Add columns to the entrants."""
@@ -148,15 +150,26 @@ class State:
             names: Columns besides `usable_at` and `until`.
             keys: Those by which entrants ask: of the past only rows of values that somebody asks for are needed.
         """
-        if self.past is None:
-            if self._rows is None:
-                self._rows = Rows(self.entrants, self.history)
-            self._rows.frame = self.history
-            return self._rows
+        head = "" if self.past is None else keys[0]
         chosen = list(dict.fromkeys([*ORDER, "until", *names, *keys]))
-        earlier = self.past.of(keys[0], chosen)
-        own = self.history.select(pl.col(name).cast(earlier.schema[name]) for name in chosen)
-        return Rows(self.entrants, pl.concat([earlier, own]).sort(*ORDER))
+        with self._lock:
+            if head not in self._rows:
+                self._rows[head] = Rows(self.entrants, self._joined(head, chosen))
+            rows = self._rows[head]
+            missing = [name for name in chosen if name not in rows.frame.columns]
+            if self.past is None:
+                rows.show(self.entrants, self.history)
+            elif missing:
+                rows.show(self.entrants, rows.frame.hstack(self._joined(head, [*ORDER, *missing]).drop(ORDER)))
+            return rows
+
+    def _joined(self, head: str, names: Sequence[str]) -> pl.DataFrame:
+        """Columns of the earlier rows that somebody asks for, and of the events' own, in order."""
+        if self.past is None:
+            return self.history
+        earlier = self.past.of(head, names)
+        own = self.history.select(pl.col(name).cast(earlier.schema[name]) for name in names)
+        return pl.concat([earlier, own]).sort(*ORDER, maintain_order=True)
 
 
 class Rows:
@@ -173,6 +186,11 @@ class Rows:
         self.usable = Moments.of(microseconds(frame["usable_at"]))
         self.until = microseconds(frame["until"], FOREVER)
         self._values: dict[str, Singles] = {}
+
+    def show(self, entrants: pl.DataFrame, frame: pl.DataFrame) -> None:
+        """The same entrants and rows, with more columns."""
+        self.frame = frame
+        self.codes.show(entrants, frame)
 
     def value(self, name: str) -> Singles:
         """A column's numbers, NaN where there is none."""
