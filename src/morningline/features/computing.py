@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from morningline.features.store import FeatureStore, StoreState
 
 ROWS_AT_ONCE = 500_000
-"""Entrants that are computed together at most, in whole months: that fits into 3 GiB, with the past they look at."""
+"""Entrants that are computed together at most, in whole months; the past that they ask for comes on top."""
 
 
 @dataclass(frozen=True, kw_only=True)
