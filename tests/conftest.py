@@ -6,15 +6,13 @@ import ipaddress
 import os
 import socket
 import tempfile
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
 from hypothesis import settings
 
+from databases import empty_database
 from morningline.kit.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
@@ -44,11 +42,8 @@ def postgres_url() -> Iterator[str]:
 @pytest.fixture
 def fresh_database(postgres_url: str) -> Iterator[str]:
     """Address of a new empty database, dropped after the test."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with empty_database(postgres_url) as url:
+        yield url
 
 
 def is_local(family: int, address: Any) -> bool:

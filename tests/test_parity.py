@@ -3,48 +3,33 @@
 from __future__ import annotations
 
 import random
-import uuid
-from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 import polars as pl
-import psycopg
 import pytest
 
 from chance_events import differing
+from databases import new_database
 from morningline.domains.racing.events import racing_events
 from morningline.domains.racing.features import FEATURES
 from morningline.domains.racing.schema import CATALOG
-from morningline.facts import migrate
 from morningline.facts.store import load
 from morningline.features.cutoffs import MORNING
 from morningline.features.engine import compute
-from morningline.kit.database import Database
 from morningline.sources.importing import import_files
 from morningline.sources.mapping import read_mapping
-from morningline.wiring.program import domain_named, mapping_path, migration_folders
+from morningline.wiring.program import domain_named, mapping_path
 from racing_facts import events_from, small_world, untidy, versions
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from morningline.kit.database import Database
+
 HONG_KONG = Path(__file__).parents[1] / ".." / "shared" / "data" / "hk"
 NOW = datetime(2040, 1, 1, tzinfo=UTC)
-
-
-@contextmanager
-def new_database(postgres_url: str) -> Iterator[Database]:
-    """A database with every table and no rows, dropped afterwards."""
-    name = f"parity_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        with Database(urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))) as database:
-            migrate.upgrade(database, migration_folders())
-            yield database
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def whole_history(database: Database) -> pl.DataFrame:

@@ -5,26 +5,16 @@ The seeds are not those the thresholds were chosen on (20 to 22).
 
 from __future__ import annotations
 
-import uuid
-from contextlib import contextmanager
 from datetime import date
-from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
 import polars as pl
-import psycopg
 import pytest
 
+from databases import new_database
 from monitoring.simulated_year import counts_of
 from morningline.domains.racing.simulator import thinned
-from morningline.facts import migrate
 from morningline.facts.quality_scores import judge
-from morningline.kit.database import Database
 from morningline.monitoring.anomalies import find_anomalies
-from morningline.wiring.program import migration_folders
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 SEED = 23
 FIRST, DAYS = date(2023, 9, 20), 468
@@ -33,17 +23,6 @@ LEAST_CAUGHT = 0.95
 QUALITY_PREDICT = 0.7
 
 pytestmark = pytest.mark.proof
-
-
-@contextmanager
-def new_database(postgres_url: str) -> Iterator[Database]:
-    name = f"planted_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        with Database(urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))) as database:
-            migrate.upgrade(database, migration_folders())
-            yield database
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def test_a_clean_year_raises_no_alarm_and_every_day_of_it_can_be_worked_with(postgres_url: str):

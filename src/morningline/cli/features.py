@@ -257,8 +257,10 @@ def _program_of(set_name: str | None) -> AbstractContextManager[Program | None]:
 
 
 def _show_difference(found: Difference, *, json: bool) -> None:
+    from morningline.wiring import acts
+
     if json:
-        show.as_json({"equal": found.equal, **_plain(found)})
+        show.as_json({"equal": found.equal, **acts.as_plain(found)})
         return
     if found.features:
         numbers = ("rows", "became null", "largest")
@@ -270,10 +272,3 @@ def _show_difference(found: Difference, *, json: bool) -> None:
     )
     if found.equal:
         show.line("Equal to the last bit.")
-
-
-def _plain(found: Difference) -> dict[str, object]:
-    import msgspec
-
-    plain: dict[str, object] = msgspec.to_builtins(found)
-    return plain

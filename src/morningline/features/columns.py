@@ -96,3 +96,10 @@ def dense(values: pl.Series) -> NDArray[np.int32]:
         known = values.drop_nulls().unique(maintain_order=True).to_frame("key").with_row_index("code")
         codes = values.to_frame("key").join(known, on="key", how="left", maintain_order="left")["code"]
     return codes.cast(pl.Int32).fill_null(-1).to_numpy()
+
+
+def alike(rows: pl.DataFrame, names: Sequence[str]) -> Integers:
+    """Whole numbers that say which rows agree in some columns, nulls with nulls."""
+    known = rows.select(names).unique(maintain_order=True).with_row_index("#number")
+    found = rows.select(names).join(known, on=list(names), how="left", maintain_order="left", nulls_equal=True)
+    return found["#number"].cast(pl.Int64).to_numpy()

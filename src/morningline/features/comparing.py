@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from morningline.features.state import IDENTITY
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-ROW = ["event_id", "entrant_id"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ def compare(before: pl.DataFrame, after: pl.DataFrame, names: Sequence[str]) -> 
         after: The same.
         names: Which features.
     """
-    both = before.select(*ROW, *names).join(after.select(*ROW, *names), on=ROW, suffix="#after")
+    both = before.select(*IDENTITY, *names).join(after.select(*IDENTITY, *names), on=IDENTITY, suffix="#after")
     changed = [found for name in names if (found := _changed(both, name))]
     return Difference(
         rows=both.height,
@@ -75,7 +75,7 @@ def compare(before: pl.DataFrame, after: pl.DataFrame, names: Sequence[str]) -> 
 def _changed(both: pl.DataFrame, name: str) -> ChangedFeature | None:
     was, became = pl.col(name), pl.col(f"{name}#after")
     rows = both.filter(was.ne_missing(became)).select(
-        *ROW, (became.cast(pl.Float64) - was.cast(pl.Float64)).abs().alias("apart"), became.is_null().alias("gone")
+        *IDENTITY, (became.cast(pl.Float64) - was.cast(pl.Float64)).abs().alias("apart"), became.is_null().alias("gone")
     )
     if rows.is_empty():
         return None

@@ -16,14 +16,14 @@ import numpy as np
 import polars as pl
 
 from morningline.features.asking import THREADS, ask, here
-from morningline.features.columns import as_series, microseconds, numbers, single
+from morningline.features.columns import alike, as_series, microseconds, numbers, single
 from morningline.features.definitions import Centred, Derived, Expression, Feature, History, Rating, WithinEvent
 from morningline.features.histories import KeyHistories
 from morningline.features.listings import FOREVER, Listing, Moments, Ranges
 from morningline.features.planning import columns_of, expression, plan, roots
 from morningline.features.rated import rating_columns, take_rating
 from morningline.features.state import IDENTITY, ORDER, Events, State
-from morningline.features.within import Groups, within_event
+from morningline.features.within import within_event
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -174,7 +174,7 @@ def _from_sql(step: Expression | Derived, frame: pl.DataFrame) -> Floats:
 
 def _centred(step: Centred, rows: pl.DataFrame) -> Floats:
     """Values less the mean of their group as it was known when the row itself became usable."""
-    group = Groups.of(rows, ("day", *step.by)).of_row
+    group = alike(rows, ("day", *step.by))
     usable, value = Moments.of(microseconds(rows["usable_at"])), single(numbers(rows[step.of]))
     listing = Listing(group, np.arange(rows.height), usable, microseconds(rows["until"], FOREVER))
     together = History(name=step.name, key=step.by, value=step.of, description="")

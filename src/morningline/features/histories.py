@@ -42,7 +42,7 @@ class KeyHistories:
     def __init__(self, ranges: Ranges, values: Mapping[str, Singles]) -> None:
         self._ranges = ranges
         self._values = values
-        self._lanes = Lanes(ranges.begins())
+        self._lanes = Lanes(ranges.begins)
         self._columns: dict[tuple[str, str], Column] = {}
 
     def feature(self, feature: History) -> Singles:
@@ -187,7 +187,7 @@ class Column:
 
     @cached_property
     def _begin_of_row(self) -> Integers:
-        begins = self._ranges.begins()
+        begins = self._ranges.begins
         return np.repeat(begins[:-1], np.diff(begins))
 
     @cached_property

@@ -6,6 +6,7 @@ A row is usable from its `usable_at` until it was corrected (`until`); an entran
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -146,6 +147,7 @@ class Ranges:
             self._lows[window] = low
         return self._lows[window]
 
+    @cached_property
     def begins(self) -> Integers:
         """Where the rows of each key begin, in order, and their number at the end."""
         starts = np.flatnonzero(np.diff(self.listing.code, prepend=-1))

@@ -12,11 +12,11 @@ import polars as pl
 
 from morningline.facts.quality_measures import MEASURE, PARTS
 from morningline.facts.quality_scores import judge
+from morningline.features.state import IDENTITY
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROW = ("event_id", "entrant_id")
 IN_BOUNDS = "{} within what it declares"
 ROW_AN_ENTRANT = "rows are one an entrant"
 
@@ -117,7 +117,7 @@ def count_features(frame: pl.DataFrame, features: Sequence[Declared]) -> pl.Data
     """
     there = [pl.col(f.name).count().alias(f"completeness:{f.name}") for f in features]
     sound = [_is_declared(f).sum().alias(f"validity:{IN_BOUNDS.format(f.name)}") for f in features]
-    single = pl.struct(ROW).n_unique().alias(f"uniqueness:{ROW_AN_ENTRANT}")
+    single = pl.struct(IDENTITY).n_unique().alias(f"uniqueness:{ROW_AN_ENTRANT}")
     daily = frame.group_by("day").agg(pl.len().alias("rows"), *there, *sound, single).sort("day")
     long = daily.unpivot(index=["day", "rows"], variable_name="#what", value_name="good").with_columns(
         pl.col("#what").str.splitn(":", 2).struct.rename_fields(["part", "name"]).struct.unnest()

@@ -14,14 +14,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from morningline.features.listings import DAY
 from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from morningline.features.sums import Floats, Integers
-
-MICROSECONDS_A_DAY = 86_400_000_000
 
 # A variance shrinks to no less than this share of itself in one contest (Weng & Lin 2011, eq. 28).
 KAPPA = 1e-4
@@ -249,7 +248,7 @@ def decayed(ratings: Ratings, at: Integers, system: System) -> Ratings:
     Returns:
         The same ratings after the absence since; NaN for those that were never rated.
     """
-    mean, spread = system.aged(ratings.mean, ratings.spread, (at - ratings.at) / MICROSECONDS_A_DAY)
+    mean, spread = system.aged(ratings.mean, ratings.spread, (at - ratings.at) / DAY)
     return Ratings(mean, spread, at)
 
 

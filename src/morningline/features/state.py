@@ -97,7 +97,7 @@ class State:
         if past is not None and planned is not None:
             used = {*planned.columns, *ORDER, "until", "event_id"}
             self.past = Past(past, self.entrants, used, planned.heads)
-        self.events = Groups.of_sorted(self.entrants["event_id"])
+        self.events = Groups.of(self.entrants["event_id"])
         self.cutoffs = Moments.of(microseconds(self.entrants["cutoff"]))
         self.over = np.zeros(self.entrants.height, dtype=np.bool_)
         self.over[self._places.drop_nulls().to_numpy()] = True

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from morningline.features.monthly_table import MonthlyTable
+from morningline.features.state import ORDER as HISTORY_ORDER
 from morningline.kit.errors import NotFoundError
 
 if TYPE_CHECKING:
@@ -22,8 +23,6 @@ if TYPE_CHECKING:
 IDENTITY = ("event_id", "entrant_id", "day", "as_of")
 ORDER = ("day", "event_id", "entrant_id")
 """The order in which features are kept and read."""
-
-HISTORY_ORDER = ("usable_at", "day", "place")
 
 
 @dataclass(frozen=True, kw_only=True)

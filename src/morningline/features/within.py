@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
 from morningline.features.histories import ALIKE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    import polars as pl
 
     from morningline.features.definitions import Within
     from morningline.features.sums import Floats, Integers
@@ -23,36 +22,21 @@ class Groups:
 
     Attributes:
         of_row: Number of each row's group.
-        count: How many groups there are.
-        starts: The first row of each group, where the rows of a group stand together.
+        starts: The first row of each group.
     """
 
     of_row: Integers
-    count: int
-    starts: Integers | None = None
+    starts: Integers
 
     @classmethod
-    def of(cls, frame: pl.DataFrame, names: Sequence[str]) -> Groups:
-        """Group the rows that agree in some columns, nulls with nulls."""
-        groups = frame.select(names).unique(maintain_order=True).with_row_index("#group")
-        joined = frame.select(names).join(groups, on=list(names), how="left", maintain_order="left", nulls_equal=True)
-        return cls(joined["#group"].cast(pl.Int64).to_numpy(), groups.height)
-
-    @classmethod
-    def of_sorted(cls, values: pl.Series) -> Groups:
-        """Group rows that stand together."""
+    def of(cls, values: pl.Series) -> Groups:
+        """Group rows that agree in a column and stand together."""
         new = (values != values.shift()).fill_null(value=True).to_numpy()
-        starts = np.flatnonzero(new)
-        return cls(np.cumsum(new) - 1, len(starts), starts)
+        return cls(np.cumsum(new) - 1, np.flatnonzero(new))
 
     def total(self, values: Floats) -> Floats:
         """Sum of each row's group, NaN left out."""
-        filled = np.where(np.isnan(values), 0.0, values)
-        totals: Floats
-        if self.starts is not None and self.count:
-            totals = np.add.reduceat(filled, self.starts)
-        else:
-            totals = np.bincount(self.of_row, filled, self.count).astype(np.float64)
+        totals: Floats = np.add.reduceat(np.where(np.isnan(values), 0.0, values), self.starts)
         return totals[self.of_row]
 
     def size(self, values: Floats) -> Floats:
@@ -66,11 +50,8 @@ class Groups:
 
     def highest(self, values: Floats) -> Floats:
         """Highest value of each row's group, NaN where it has none."""
-        if self.starts is not None and self.count:
-            return np.fmax.reduceat(values, self.starts)[self.of_row]
-        found = np.full(self.count, np.nan)
-        np.fmax.at(found, self.of_row, values)
-        return found[self.of_row]
+        highest: Floats = np.fmax.reduceat(values, self.starts)
+        return highest[self.of_row]
 
 
 def within_event(how: Within, values: Floats, events: Groups) -> Floats:

@@ -7,6 +7,7 @@ from datetime import timedelta
 import polars as pl
 
 from morningline.domains.racing.prices import PATIENCE, RUNNER, STATE, closing_books, opening_books
+from morningline.features.state import IDENTITY
 
 # Horses that came under no starter's orders have no form to show.
 DID_NOT_RUN = ("NR", "VOID", "TNP")
@@ -15,8 +16,6 @@ DID_NOT_RUN = ("NR", "VOID", "TNP")
 MOST_LENGTHS = 30.0
 # The same of a section, in thousandths of the time that the field took.
 MOST_SLOWER = 100.0
-
-IDENTITY = ("event_id", "entrant_id")
 
 
 def outcomes(results: pl.DataFrame, odds: pl.DataFrame, sectionals: pl.DataFrame) -> pl.DataFrame:
