@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features_by_loops import FIND
-from morningline.features import scans
+from morningline.features.listings import ordered
 from morningline.features.order_statistics import OrderStatistics
-from morningline.features.scans import Lanes, highest_between
+from morningline.features.scans import fading, highest_between
 from morningline.features.sums import LARGEST, More, RunningSums, running, whole
 from morningline.kit.errors import InputError
 
@@ -98,31 +98,33 @@ def test_a_value_too_large_to_be_added_exactly_is_refused_with_its_size():
 
 @given(columns, st.data())
 @settings(FIND, max_examples=60)
-def test_the_highest_of_any_range_is_what_a_loop_finds(column, data):
-    low, high = ranges(data, len(column))
+def test_the_highest_of_ranges_that_move_forward_is_what_a_loop_finds(column, data):
+    low, high = (np.sort(ends) for ends in ranges(data, len(column)))
     found = highest_between(np.array(column), low, high)
     for first, last, highest in zip(low, high, found, strict=True):
         there = [v for v in column[first:last] if not math.isnan(v)]
         assert highest == max(there) if there else math.isnan(highest)
 
 
-@given(st.lists(columns, max_size=12), st.integers(1, 64), st.data())
+@given(st.lists(columns, max_size=12), st.data())
 @settings(FIND, max_examples=60)
-def test_passes_along_the_rows_of_keys_are_what_loops_give(keys, cells, data):
-    lengths = [len(rows) for rows in keys]
-    begins, flat = np.array([0, *np.cumsum(lengths, dtype=np.int64)]), np.array([v for rows in keys for v in rows])
+def test_a_fading_sum_is_what_a_loop_gives(keys, data):
+    begins, flat = np.array([0, *np.cumsum([len(k) for k in keys], dtype=np.int64)]), [v for rows in keys for v in rows]
     fades = np.array([data.draw(st.sampled_from([0.0, 0.25, 0.5, 1.0])) for _ in flat])
-    filled = np.nan_to_num(flat)
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(scans, "LANES", cells)
-        highest, fading = Lanes(begins).highest(flat), Lanes(begins).fading(filled, fades)
+    filled = np.nan_to_num(np.array(flat))
+    found = fading(filled, fades, begins)
     for first, last in pairwise(begins.tolist()):
-        best, total = math.nan, 0.0
+        total = 0.0
         for row in range(first, last):
-            best = flat[row] if math.isnan(best) or flat[row] > best else best
             total = filled[row] + total * (fades[row] if row > first else 0.0)
-            assert highest[row] == best or (math.isnan(best) and math.isnan(highest[row]))
-            assert fading[row] == total
+            assert found[row] == total
+
+
+@given(st.lists(st.sampled_from([-(1 << 63), -5, 0, 3, 2047, 2048, 1 << 40, (1 << 63) - 1]), max_size=60))
+def test_whole_numbers_of_any_size_are_sorted_and_equal_ones_keep_their_order(column):
+    order, in_order = ordered(np.array(column, dtype=np.int64))
+    assert order.tolist() == sorted(range(len(column)), key=column.__getitem__)
+    assert in_order.tolist() == sorted(column)
 
 
 @given(st.lists(values.filter(math.isfinite), min_size=1, max_size=40), st.data())

@@ -10,7 +10,7 @@ import numpy as np
 from morningline.features.columns import single
 from morningline.features.listings import DAY
 from morningline.features.order_statistics import OrderStatistics
-from morningline.features.scans import Lanes, highest_between
+from morningline.features.scans import fading, highest_between
 from morningline.features.sums import More, RunningSums, running
 from morningline.features.windows import Days, Decay, Expanding, Rivals
 
@@ -42,7 +42,6 @@ class KeyHistories:
     def __init__(self, ranges: Ranges, values: Mapping[str, Singles]) -> None:
         self._ranges = ranges
         self._values = values
-        self._lanes = Lanes(ranges.begins)
         self._columns: dict[tuple[str, str], Column] = {}
 
     def feature(self, feature: History) -> Singles:
@@ -89,7 +88,7 @@ class KeyHistories:
         known = _compared(feature)
         if known not in self._columns:
             values = self._of_rows(self._ranges.listing, *known)
-            self._columns[known] = Column(values, self._ranges, self._lanes)
+            self._columns[known] = Column(values, self._ranges)
         return self._columns[known]
 
     def _of_rows(self, listing: Listing, value: str, compare: str) -> Floats:
@@ -114,13 +113,11 @@ class Column:
     Args:
         values: In the order of the ranges' listing, NaN where there is none.
         ranges: The rows that each pair of key and cut-off may use.
-        lanes: The rows of each key.
     """
 
-    def __init__(self, values: Floats, ranges: Ranges, lanes: Lanes) -> None:
+    def __init__(self, values: Floats, ranges: Ranges) -> None:
         self._values = values
         self._ranges = ranges
-        self._lanes = lanes
         self._usable_at = ranges.listing.usable_at
         self._faded: dict[int, tuple[Floats, Floats]] = {}
 
@@ -218,10 +215,7 @@ class Column:
 
     def _highest(self, feature: History, low: Integers, high: Integers) -> Floats:
         sign = -1.0 if feature.aggregate == "min" else 1.0
-        if not isinstance(feature.window, Expanding):
-            return sign * highest_between(sign * self._values, low, high)
-        so_far = np.append(self._lanes.highest(sign * self._values), np.nan)
-        return sign * np.where(high > low, so_far[high - 1], np.nan)
+        return sign * highest_between(sign * self._values, low, high)
 
     def _deviation(self, count: Floats, low: Integers, high: Integers) -> Floats:
         first, second = (sums.between(low, high) for sums in self._sums_apart)
@@ -264,7 +258,8 @@ class Column:
         """Fading sums of the values and of their weights, as of each row."""
         if half_life_days not in self._faded:
             fades = np.exp2(np.diff(self._usable_at, prepend=0) / -DAY / half_life_days)
-            total, weight = (self._lanes.fading(part, fades) for part in (self._filled, self._present.astype(float)))
+            begins = self._ranges.begins
+            total, weight = (fading(part, fades, begins) for part in (self._filled, self._present.astype(float)))
             self._faded[half_life_days] = total, weight
         return self._faded[half_life_days]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from morningline.features.windows import Days, Last
+from morningline.kit.compiled import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -32,6 +33,10 @@ FOREVER = np.iinfo(np.int64).max
 
 EXPANDED = 1 << 23
 """Rows listed at once for cut-offs between a row and its correction, which bounds the memory it takes."""
+
+
+DIGIT = 11
+"""Bits by which numbers are sorted at once: the counts of a digit's values stay in the processor's cache."""
 
 
 def usable_instants(instants: Integers, cutoffs: Integers) -> Integers:
@@ -118,10 +123,8 @@ class Ranges:
         self.cutoff: Integers = self._moments[self._moment]
         standing = listing.until == FOREVER
         self.listing = by_key(listing if standing.all() else listing[standing])
-        base = len(listing.usable.instants) + 1
-        self._place = self.listing.code * base + self.listing.usable.place
-        self._of_key = code * base
         # Before all time no row is usable: that is where a key's rows begin.
+        self._code = code
         self.begin = self._first_since(np.full_like(self._moments, NEVER))
         self.high = self._first_since(self._moments)
         self._lows: dict[Window, Integers] = {}
@@ -133,8 +136,7 @@ class Ranges:
     def _first_since(self, until: Integers) -> Integers:
         """The first row of each pair's key that became usable after an instant, which is given for each moment."""
         usable = usable_instants(self.listing.usable.instants, until)
-        found: Integers = np.searchsorted(self._place, self._of_key + usable[self._moment])
-        return found
+        return _firsts(self._code, self._moment, usable, self.listing.code, self.listing.usable.place)
 
     def low(self, window: Window) -> Integers:
         """The first row of each pair's window."""
@@ -170,7 +172,7 @@ class Ranges:
         if self.corrected is None or not len(self.concerned):
             return
         pairs = np.unique(self.concerned)
-        code, cutoff = self._of_key[pairs] // (len(self.listing.usable.instants) + 1), self.cutoff[pairs]
+        code, cutoff = self._code[pairs], self.cutoff[pairs]
         of, row = spans(*_found(self.corrected.code, code))
         over = np.bincount(of[self.corrected.until[row] <= cutoff[of]], minlength=len(pairs))
         _, era = numbered(code * (int(over.max(initial=0)) + 1) + over)
@@ -212,29 +214,66 @@ def by_key(listing: Listing) -> Listing:
 
 
 def stable_order(codes: Integers) -> Integers:
-    """Positions that sort whole numbers below 2^31 and 0 or more, equal ones in the order they were in."""
-    bits = max(len(codes) - 1, 0).bit_length()
-    packed = (codes << bits) | np.arange(len(codes))
-    packed.sort()
-    return packed & ((1 << bits) - 1)
+    """Positions that sort whole numbers, equal ones in the order they were in."""
+    return ordered(codes)[0]
+
+
+def ordered(values: Integers) -> tuple[Integers, Integers]:
+    """Positions that sort whole numbers, equal ones in the order they were in, and the numbers in order."""
+    low = values.min(initial=0)
+    # Differences of any two are right modulo 2^64.
+    order, keys = _radix_sort((values - low).view(np.uint64))
+    return order, keys.view(np.int64) + low
 
 
 def numbered(values: Integers) -> tuple[Integers, Integers]:
     """The distinct values in order, and which of them each value is."""
-    bits = max(len(values) - 1, 0).bit_length()
-    low = int(values.min(initial=0))
-    if int(values.max(initial=0)) - low < 1 << (63 - bits):
-        # Sorted together with their places, numbers need not be looked up again.
-        packed = ((values - low) << bits) | np.arange(len(values))
-        packed.sort()
-        order, in_order = packed & ((1 << bits) - 1), (packed >> bits) + low
-    else:
-        order = np.argsort(values)
-        in_order = values[order]
+    order, in_order = ordered(values)
     new = np.diff(in_order, prepend=in_order[:1] - 1) != 0
     number = np.empty(len(values), dtype=np.int64)
     number[order] = np.cumsum(new) - 1
     return in_order[new], number
+
+
+@compiled
+def _radix_sort(keys: NDArray[np.uint64]) -> tuple[Integers, NDArray[np.uint64]]:
+    """Digit by digit of `DIGIT` bits, the lowest first (Knuth, TAOCP 3, section 5.2.5, algorithm R)."""
+    order, next_order, next_keys = np.arange(len(keys)), np.empty(len(keys), np.int64), np.empty_like(keys)
+    highest = np.uint64(0)
+    for key in keys:
+        highest = max(highest, key)
+    shift, mask = np.uint64(0), np.uint64((1 << DIGIT) - 1)
+    while shift < np.uint64(64) and highest >> shift > np.uint64(0):
+        place = np.zeros((1 << DIGIT) + 1, np.int64)
+        for key in keys:
+            place[((key >> shift) & mask) + np.uint64(1)] += 1
+        for digit in range(1 << DIGIT):
+            place[digit + 1] += place[digit]
+        for one in range(len(keys)):
+            digit_of_one = (keys[one] >> shift) & mask
+            to = place[digit_of_one]
+            next_keys[to], next_order[to] = keys[one], order[one]
+            place[digit_of_one] = to + 1
+        keys, next_keys, order, next_order = next_keys, keys, next_order, order
+        shift += np.uint64(DIGIT)
+    return order, keys
+
+
+@compiled
+def _firsts(
+    code: Integers, moment: Integers, usable: Integers, code_of_row: Integers, place_of_row: Integers
+) -> Integers:
+    """The first row of each pair's key that is not among the `usable` instants of its moment; pairs are in order."""
+    found = np.empty(len(code), np.int64)
+    row = 0
+    for pair in range(len(code)):
+        until = usable[moment[pair]]
+        while row < len(code_of_row) and (
+            code_of_row[row] < code[pair] or (code_of_row[row] == code[pair] and place_of_row[row] < until)
+        ):
+            row += 1
+        found[pair] = row
+    return found
 
 
 def spans(low: Integers, high: Integers) -> tuple[Integers, Integers]:

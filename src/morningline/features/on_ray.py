@@ -13,6 +13,7 @@ from contextlib import contextmanager, redirect_stdout
 from dataclasses import replace
 from functools import cache, partial
 from hashlib import sha256
+from importlib.metadata import version
 from pathlib import Path
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
@@ -101,7 +102,12 @@ def code() -> str:
         digest.update(Path(__file__).with_name(name).read_bytes())
     # Powers of two are the one function that processors may round differently.
     rounding = sha256(np.exp2(np.linspace(-60, 0, 10_001)).tobytes())
-    parts = (f"morningline {__version__}", f"code {digest.hexdigest()[:12]}", f"numpy {np.__version__}")
+    parts = (
+        f"morningline {__version__}",
+        f"code {digest.hexdigest()[:12]}",
+        f"numpy {np.__version__}",
+        f"numba {version('numba')}",
+    )
     return ", ".join((*parts, f"rounding {rounding.hexdigest()[:6]}"))
 
 

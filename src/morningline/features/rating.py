@@ -1,6 +1,5 @@
 """Ratings that learn from contest after contest: Elo for many competitors, and Plackett-Luce with its doubt.
 
-A contest is rated from the ratings its competitors bring to it, so contests that share nobody can be rated together.
 Each contest's sums run over its own competitors, best result first and those who tie by their rating: its ratings
 are the same to the last bit whatever else is rated beside it, and whatever order its rows came in.
 """
@@ -9,24 +8,47 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from morningline.features.listings import DAY
+from morningline.kit.compiled import compiled
 from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from morningline.features.sums import Floats, Integers
+
+    Columns = tuple[Floats, Floats, Integers]
 
 # A variance shrinks to no less than this share of itself in one contest (Weng & Lin 2011, eq. 28).
 KAPPA = 1e-4
 
-# Pairs of competitors that are worked on at once, so that what is in hand stays in the processor's cache.
-PAIRS = 1 << 16
+ELO, PLACKETT_LUCE = 0, 1
+
+
+class Numbers(NamedTuple):
+    """A system as compiled loops know it; a number is zero where the system has none.
+
+    Attributes:
+        kind: `ELO` or `PLACKETT_LUCE`.
+        start: Rating of those that were never rated.
+        doubt: Standard deviation of it.
+        k: The most that one contest can move a rating.
+        steepness: How much the log odds of a duel change with a point of difference.
+        fade: Log of the share by which the distance from `start` shrinks a day.
+        noise: Variance of one performance about the ability.
+        growth: Variance gained a day.
+    """
+
+    kind: int
+    start: float
+    doubt: float
+    k: float = 0.0
+    steepness: float = 0.0
+    fade: float = 0.0
+    noise: float = 0.0
+    growth: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -48,40 +70,6 @@ class Ratings:
     def unrated(cls, count: int) -> Ratings:
         """Ratings of `count` entities that were never rated."""
         return cls(np.full(count, np.nan), np.full(count, np.nan), np.zeros(count, dtype=np.int64))
-
-
-@dataclass(frozen=True)
-class Field:
-    """The competitors of some contests, each of them against everyone of its contest, itself included.
-
-    Attributes:
-        mean: Rating of each competitor before the contest.
-        spread: Standard deviation of the doubt about it.
-        own: Number of a competitor, once for each of its contest; those of one competitor stand together.
-        other: Number of the competitor it is held against.
-        own_result: Result of the one; smaller is better, equal results tie.
-        other_result: Result of the other.
-    """
-
-    mean: Floats
-    spread: Floats
-    own: Integers
-    other: Integers
-    own_result: Floats
-    other_result: Floats
-
-    @classmethod
-    def of(cls, contests: Integers, mean: Floats, spread: Floats, results: Floats) -> Field:
-        """Pair competitors of contests, whose rows stand together, with everyone of their contest."""
-        first = np.searchsorted(contests, contests)
-        size = np.searchsorted(contests, contests, side="right") - first
-        own = np.repeat(np.arange(len(contests)), size)
-        other = np.arange(len(own)) - np.repeat(np.cumsum(size) - size - first, size)
-        return cls(mean, spread, own, other, results[own], results[other])
-
-    def total(self, pairs: NDArray[np.float64 | np.bool_]) -> Floats:
-        """Sum of each competitor's pairs, added one by one in their order; np.sum would add in an order of its own."""
-        return np.bincount(self.own, pairs, len(self.mean)).astype(np.float64, copy=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,24 +103,10 @@ class Elo:
         _require_usable(self, "k", "scale", "half_life_days")
 
     @property
-    def beginning(self) -> tuple[float, float]:
-        """Rating and spread of those that were never rated."""
-        return self.start, 0.0
-
-    def aged(self, mean: Floats, spread: Floats, days: Floats) -> tuple[Floats, Floats]:
-        """Ratings and spreads after some days of absence."""
-        if self.half_life_days is None:
-            return mean, spread
-        return mean + (mean - self.start) * np.expm1(days * (-math.log(2) / self.half_life_days)), spread
-
-    def rated(self, field: Field) -> tuple[Floats, Floats]:
-        """Ratings and spreads after the contests of a field."""
-        odds_against = np.exp((field.mean[field.other] - field.mean[field.own]) * (math.log(10) / self.scale))
-        won, tied = field.own_result < field.other_result, field.own_result == field.other_result
-        # Against itself a competitor ties and is expected to: nothing is added to its total.
-        beyond = field.total((won + 0.5 * tied) - 1.0 / (1.0 + odds_against))
-        opponents = field.total(np.ones(len(field.own))) - 1.0
-        return field.mean + self.k / opponents * beyond, field.spread
+    def numbers(self) -> Numbers:
+        """What the compiled loop knows of the system."""
+        fade = 0.0 if self.half_life_days is None else math.log(2) / self.half_life_days
+        return Numbers(ELO, self.start, 0.0, k=self.k, steepness=math.log(10) / self.scale, fade=fade)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -167,30 +141,9 @@ class PlackettLuce:
         _require_usable(self, "spread", "beta")
 
     @property
-    def beginning(self) -> tuple[float, float]:
-        """Rating and spread of those that were never rated."""
-        return self.mean, self.spread
-
-    def aged(self, mean: Floats, spread: Floats, days: Floats) -> tuple[Floats, Floats]:
-        """Ratings and spreads after some days of absence."""
-        if self.growth_a_day == 0:
-            return mean, spread
-        return mean, np.minimum(np.sqrt(spread * spread + self.growth_a_day**2 * days), self.spread)
-
-    def rated(self, field: Field) -> tuple[Floats, Floats]:
-        """Ratings and spreads after the contests of a field."""
-        own, other = field.own, field.other
-        variance = field.spread * field.spread
-        c = np.sqrt(field.total((variance + self.beta**2)[other]))
-        # Relative to the mean of all that were never rated: the ratios are the same, and large means do not overflow.
-        strength = np.exp((field.mean - self.mean) / c)
-        left = field.total(np.where(field.other_result >= field.own_result, strength[other], 0.0))
-        ties = field.total(field.other_result == field.own_result)
-        chosen = np.where(field.other_result <= field.own_result, strength[own] / left[other], 0.0)
-        shared = chosen / ties[other]
-        omega = variance / c * (1.0 / ties - field.total(shared))
-        delta = (field.spread / c) * (variance / (c * c)) * field.total(shared * (1.0 - chosen))
-        return field.mean + omega, field.spread * np.sqrt(np.maximum(1.0 - delta, KAPPA))
+    def numbers(self) -> Numbers:
+        """What the compiled loop knows of the system."""
+        return Numbers(PLACKETT_LUCE, self.mean, self.spread, noise=self.beta**2, growth=self.growth_a_day**2)
 
 
 System = Elo | PlackettLuce
@@ -219,21 +172,10 @@ def rate(
         The rating of each row's entity right after its contest; NaN where it is unknown or was never rated. Going on
         from the last of each entity gives the same bits as rating all contests at once.
     """
-    starts = np.flatnonzero(np.diff(contests, prepend=contests[:1] - 1))
-    of_contest = np.repeat(np.arange(len(starts)), np.diff(starts, append=len(contests)))
-    sizes = np.bincount(of_contest, ~np.isnan(results), len(starts)).astype(np.int64)
-    competes = ~np.isnan(results) & (sizes > 1)[of_contest]
-    # The unknown share a place of their own behind the last entity, where -1 points to: emptied after each batch.
-    unknown, nobody = np.array([-1]), Ratings.unrated(1)
-    state = Ratings(np.append(before.mean, np.nan), np.append(before.spread, np.nan), np.append(before.at, 0))
+    starts = np.flatnonzero(np.diff(contests, prepend=contests[:1] - 1, append=contests[-1:] + 1))
+    state = before.mean.copy(), before.spread.copy(), before.at.copy()
     after = Ratings.unrated(len(contests))
-    levels = _levels(starts, entities, len(before.mean))
-    for rows in _batches(levels, sizes, of_contest):
-        ours = rows[competes[rows]]
-        rated = _rated(of_contest[ours], results[ours], at[ours], _taken(state, entities[ours]), system)
-        _put(state, entities[ours], rated)
-        _put(state, unknown, nobody)
-        _put(after, rows, _taken(state, entities[rows]))
+    _rate(system.numbers, starts, entities, results, at, state, (after.mean, after.spread, after.at))
     return after
 
 
@@ -248,56 +190,123 @@ def decayed(ratings: Ratings, at: Integers, system: System) -> Ratings:
     Returns:
         The same ratings after the absence since; NaN for those that were never rated.
     """
-    mean, spread = system.aged(ratings.mean, ratings.spread, (at - ratings.at) / DAY)
+    mean, spread = ratings.mean.copy(), ratings.spread.copy()
+    _age(system.numbers, at - ratings.at, mean, spread)
     return Ratings(mean, spread, at)
 
 
-def _levels(starts: Integers, entities: Integers, known: int) -> Integers:
-    """Level of each contest, one above the highest of the contests before it that it shares an entity with."""
-    highest = [0] * (known + 1)
-    codes = entities.tolist()
-    levels = []
-    for low, high in pairwise([*starts.tolist(), len(codes)]):
-        entered = codes[low:high]
-        level = 1 + max([highest[code] for code in entered])
-        for code in entered:
-            highest[code] = level
-        # Nobody waits for the unknown, who stand in the last place.
-        highest[-1] = 0
-        levels.append(level)
-    return np.array(levels, dtype=np.int64)
+@compiled
+def _rate(
+    system: Numbers, starts: Integers, entities: Integers, results: Floats, at: Integers, state: Columns, after: Columns
+) -> None:
+    """Take contests in their order; `state` holds entities' ratings, `after` takes those of rows."""
+    means, spreads, instants = state
+    most = np.diff(starts).max() if len(starts) > 1 else 0
+    row, result = np.empty(most, np.int64), np.empty(most)
+    mean, spread, new_mean, new_spread = np.empty(most), np.empty(most), np.empty(most), np.empty(most)
+    for contest in range(len(starts) - 1):
+        low, high = starts[contest], starts[contest + 1]
+        count = 0
+        for one in range(low, high):
+            if not np.isnan(results[one]):
+                rated = _before(system, entities[one], at[one], state)
+                _enter(count, one, results[one], rated, (row, result, mean, spread))
+                count += 1
+        if count > 1:
+            if system.kind == ELO:
+                _duel(system, result[:count], mean, spread, new_mean, new_spread)
+            else:
+                _choose(system, result[:count], mean, spread, new_mean, new_spread)
+            for place in range(count):
+                who = entities[row[place]]
+                if who >= 0:
+                    means[who], spreads[who], instants[who] = new_mean[place], new_spread[place], at[low]
+        for one in range(low, high):
+            who = entities[one]
+            if who >= 0:
+                after[0][one], after[1][one], after[2][one] = means[who], spreads[who], instants[who]
 
 
-def _batches(levels: Integers, sizes: Integers, of_contest: Integers) -> list[Integers]:
-    """Rows of contests of one level, in the order of levels, a batch having about as many pairs as `PAIRS` says."""
-    contests = np.argsort(levels, kind="stable")
-    blocks = np.cumsum(sizes[contests] ** 2) // PAIRS
-    begins = (np.diff(levels[contests], prepend=0) != 0) | (np.diff(blocks, prepend=0) != 0)
-    batches = np.empty_like(levels)
-    batches[contests] = np.cumsum(begins) - 1
-    rows = np.argsort(batches[of_contest], kind="stable")
-    return np.split(rows, np.cumsum(np.bincount(batches[of_contest]))[:-1])
+@compiled
+def _before(system: Numbers, who: int, at: int, state: Columns) -> tuple[float, float]:
+    """What an entity brings to a contest."""
+    if who < 0 or np.isnan(state[0][who]):
+        return system.start, system.doubt
+    return _aged(system, state[0][who], state[1][who], (at - state[2][who]) / DAY)
 
 
-def _rated(contests: Integers, results: Floats, at: Integers, states: Ratings, system: System) -> Ratings:
-    """Ratings of competitors after contests that share nobody, from those after their contests before."""
-    aged = decayed(states, at, system)
-    fresh, (start, doubt) = np.isnan(aged.mean), system.beginning
-    mean, spread = np.where(fresh, start, aged.mean), np.where(fresh, doubt, aged.spread)
+@compiled
+def _enter(
+    place: int, row: int, result: float, rated: tuple[float, float], field: tuple[Integers, Floats, Floats, Floats]
+) -> None:
+    """Put a competitor among those before `place`, best result first and those who tie by their rating."""
+    rows, results, means, spreads = field
     # Sums run in this order, in which only those are interchangeable whom nothing tells apart.
-    order = np.lexsort((spread, mean, results, contests))
-    field = Field.of(contests[order], mean[order], spread[order], results[order])
-    rated = Ratings(np.empty_like(mean), np.empty_like(mean), at)
-    rated.mean[order], rated.spread[order] = system.rated(field)
-    return rated
+    while place > 0 and (result, rated[0], rated[1]) < (results[place - 1], means[place - 1], spreads[place - 1]):
+        rows[place], results[place] = rows[place - 1], results[place - 1]
+        means[place], spreads[place] = means[place - 1], spreads[place - 1]
+        place -= 1
+    rows[place], results[place], means[place], spreads[place] = row, result, rated[0], rated[1]
 
 
-def _taken(ratings: Ratings, places: Integers) -> Ratings:
-    return Ratings(ratings.mean[places], ratings.spread[places], ratings.at[places])
+@compiled
+def _age(system: Numbers, absence: Integers, mean: Floats, spread: Floats) -> None:
+    for one in range(len(mean)):
+        mean[one], spread[one] = _aged(system, mean[one], spread[one], absence[one] / DAY)
 
 
-def _put(ratings: Ratings, places: Integers, new: Ratings) -> None:
-    ratings.mean[places], ratings.spread[places], ratings.at[places] = new.mean, new.spread, new.at
+@compiled
+def _aged(system: Numbers, mean: float, spread: float, days: float) -> tuple[float, float]:
+    """A rating after some days of absence."""
+    if system.kind == ELO:
+        return mean + (mean - system.start) * math.expm1(-days * system.fade), spread
+    if system.growth == 0:
+        return mean, spread
+    return mean, min(math.sqrt(spread * spread + system.growth * days), system.doubt)
+
+
+@compiled
+def _duel(system: Numbers, results: Floats, mean: Floats, spread: Floats, new_mean: Floats, new_spread: Floats) -> None:
+    """Elo's ratings after a contest."""
+    for own in range(len(results)):
+        beyond = 0.0
+        for other in range(len(results)):
+            if other != own:
+                won = 1.0 if results[own] < results[other] else 0.5 if results[own] == results[other] else 0.0
+                beyond += won - 1.0 / (1.0 + math.exp((mean[other] - mean[own]) * system.steepness))
+        new_mean[own], new_spread[own] = mean[own] + system.k / (len(results) - 1) * beyond, spread[own]
+
+
+@compiled
+def _choose(
+    system: Numbers, results: Floats, mean: Floats, spread: Floats, new_mean: Floats, new_spread: Floats
+) -> None:
+    """Plackett and Luce's ratings after a contest, best result first."""
+    count = len(results)
+    c = 0.0
+    for one in range(count):
+        c += spread[one] * spread[one] + system.noise
+    c = math.sqrt(c)
+    strength, left, ties = np.empty(count), np.empty(count), np.empty(count)
+    for one in range(count):
+        # Relative to the mean of all that were never rated: the ratios are the same, and large means do not overflow.
+        strength[one] = math.exp((mean[one] - system.start) / c)
+    for one in range(count):
+        left[one] = ties[one] = 0.0
+        for other in range(count):
+            left[one] += strength[other] if results[other] >= results[one] else 0.0
+            ties[one] += results[other] == results[one]
+    for own in range(count):
+        chosen = undecided = 0.0
+        for other in range(count):
+            if results[other] <= results[own]:
+                share = strength[own] / left[other]
+                chosen += share / ties[other]
+                undecided += share / ties[other] * (1.0 - share)
+        variance = spread[own] * spread[own]
+        delta = (spread[own] / c) * (variance / (c * c)) * undecided
+        new_mean[own] = mean[own] + variance / c * (1.0 / ties[own] - chosen)
+        new_spread[own] = spread[own] * math.sqrt(max(1.0 - delta, KAPPA))
 
 
 def _require_usable(system: System, *above_zero: str) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from morningline.kit.compiled import compiled
 from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -42,22 +43,13 @@ class RunningSums:
     """
 
     def __init__(self, values: Floats) -> None:
-        coarse, fine = whole(values)
-        self._coarse = running(coarse)
-        # Zeros and ones, of which counts and shares are made, have no fine part.
-        self._fine = running(fine) if fine.any() else None
+        self._coarse, self._fine = (running(part) for part in whole(values))
 
     def between(self, low: Integers, high: Integers, more: More | None = None) -> Floats:
         """The sum of the rows `low <= i < high` of each range, and of some more rows."""
-        coarse = self._coarse[high] - self._coarse[low]
-        fine = None if self._fine is None else self._fine[high] - self._fine[low]
-        if more is not None:
-            parts = whole(more.values)
-            np.add.at(coarse, more.of, parts[0])
-            fine = np.zeros_like(coarse) if fine is None else fine
-            np.add.at(fine, more.of, parts[1])
-        found = coarse.astype(np.float64) * 2.0**-COARSE
-        return found if fine is None else found + fine.astype(np.float64) * 2.0**-FINE
+        if more is None:
+            more = More(np.empty(0, dtype=np.int64), np.empty(0))
+        return _between(self._coarse, self._fine, low, high, more.of, *whole(more.values))
 
 
 @dataclass(frozen=True)
@@ -79,18 +71,51 @@ def whole(values: Floats) -> tuple[Integers, Integers]:
     Raises:
         InputError: A value is too large to be added exactly.
     """
-    filled = np.where(np.isnan(values), 0.0, values)
-    largest = np.abs(filled).max(initial=0.0)
+    coarse, fine, largest = _whole(values)
     if largest > LARGEST:
         raise InputError(
             f"A value of {largest:g} is too large to be added exactly.",
             allowed=f"values up to {LARGEST:g}",
             do="Give it in a larger unit, or as its logarithm.",
         )
-    # Powers of two multiply without rounding.
-    coarse = np.rint(filled * 2.0**COARSE)
-    fine = np.rint((filled - coarse * 2.0**-COARSE) * 2.0**FINE)
-    return coarse.astype(np.int64), fine.astype(np.int64)
+    return coarse, fine
+
+
+@compiled
+def _whole(values: Floats) -> tuple[Integers, Integers, float]:
+    coarse, fine, largest = np.zeros(len(values), np.int64), np.zeros(len(values), np.int64), 0.0
+    for one in range(len(values)):
+        value = values[one]
+        if not np.isnan(value):
+            largest = max(largest, abs(value))
+            # Powers of two multiply without rounding.
+            whole_units = np.rint(value * 2.0**COARSE)
+            coarse[one] = np.int64(whole_units)
+            fine[one] = np.int64(np.rint((value - whole_units * 2.0**-COARSE) * 2.0**FINE))
+    return coarse, fine, largest
+
+
+@compiled
+def _between(
+    coarse: Integers,
+    fine: Integers,
+    low: Integers,
+    high: Integers,
+    of_more: Integers,
+    coarse_more: Integers,
+    fine_more: Integers,
+) -> Floats:
+    coarse_units, fine_units = np.empty(len(low), np.int64), np.empty(len(low), np.int64)
+    for one in range(len(low)):
+        coarse_units[one] = coarse[high[one]] - coarse[low[one]]
+        fine_units[one] = fine[high[one]] - fine[low[one]]
+    for more in range(len(of_more)):
+        coarse_units[of_more[more]] += coarse_more[more]
+        fine_units[of_more[more]] += fine_more[more]
+    found = np.empty(len(low))
+    for one in range(len(low)):
+        found[one] = coarse_units[one] * 2.0**-COARSE + fine_units[one] * 2.0**-FINE
+    return found
 
 
 def running(values: Integers | NDArray[np.bool_]) -> Integers:
