@@ -10,7 +10,7 @@ from hypothesis import given, settings
 
 from chance_events import chance_events, differing
 from features_by_loops import AGGREGATES, FIND, check_histories, every, history, last_of, story
-from morningline.features import asking, listings, meetings
+from morningline.features import asking, listings
 from morningline.features.definitions import History
 from morningline.features.engine import Events, compute
 from morningline.features.windows import Days, Expanding, Last, Rivals, Same
@@ -138,25 +138,12 @@ def test_a_meeting_counts_where_one_side_has_no_value_but_compares_nothing():
 
 @given(chance_events())
 @settings(FIND, max_examples=5)
-def test_pairs_divided_into_parts_to_bound_the_memory_give_the_same_bits(events):
+def test_meetings_divided_into_parts_to_bound_the_memory_give_the_same_bits(events):
     features = every(keys=KEYS, windows=(Expanding(), Last(2), Days(10)))
     whole = compute(events, features)
-    for pairs, rows in ((3, asking.ROWS_AT_ONCE), (meetings.PAIRS_AT_ONCE, 3), (2, 2)):
-        with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(meetings, "PAIRS_AT_ONCE", pairs)
-            patched.setattr(asking, "ROWS_AT_ONCE", rows)
-            patched.setattr(listings, "EXPANDED", 1)
-            patched.setattr(meetings, "MOST_TABLE_BITS", 9)
-            assert differing(compute(events, features), whole) == []
-
-
-@given(chance_events())
-@settings(FIND, max_examples=5)
-def test_pairs_that_fall_on_one_place_of_the_table_give_the_same_bits(events):
-    features = every(keys=KEYS, windows=(Expanding(),))
-    whole = compute(events, features)
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(meetings, "MOST_TABLE_BITS", 1)
+        patched.setattr(asking, "ROWS_AT_ONCE", 3)
+        patched.setattr(listings, "EXPANDED", 1)
         assert differing(compute(events, features), whole) == []
 
 

@@ -13,7 +13,7 @@ import numpy as np
 from morningline.features.conditions import numbers_of, resembling
 from morningline.features.histories import KeyHistories
 from morningline.features.listings import Moments, Ranges
-from morningline.features.meetings import Field, meetings
+from morningline.features.meetings import meetings
 from morningline.features.windows import Rivals, Same
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 THREADS = 2
 """Groups of histories that are answered at once: more of them would hold more rows in memory."""
 
-ROWS_AT_ONCE = 600_000
+ROWS_AT_ONCE = 2_000_000
 """Listed rows and entrants that are worked on together: keys are divided into parts, which bounds the memory."""
 
 
@@ -181,8 +181,4 @@ def _question(state: State, group: Group) -> Question:
 
 def _of_rivals(state: State, rows: Rows, asked: Integers, listing: Listing) -> tuple[Integers, Listing]:
     past_event = rows.codes.of(("event_id",))[1][listing.row]
-    by_event = np.argsort(past_event, kind="stable")
-    past = listing[by_event]
-    wide = int(max(asked.max(initial=0), past.code.max(initial=0))) + 1
-    field, fields = Field(state.events.of_row, asked, wide), Field(past_event[by_event], past.code, wide)
-    return meetings(field, state.cutoffs, state.over, fields, past)
+    return meetings(state.events.of_row, asked, state.cutoffs, past_event, listing)

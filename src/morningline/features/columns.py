@@ -8,6 +8,7 @@ import numpy as np
 import polars as pl
 
 from morningline.features.listings import NEVER, numbered
+from morningline.kit.compiled import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,11 +40,24 @@ def numbers(values: pl.Series) -> Floats:
     return np.where(np.isfinite(found), found, np.nan)
 
 
-def single(values: NDArray[np.floating[Any]]) -> Singles:
+@compiled
+def single(values: Floats | Singles) -> Singles:
     """Values as they are stored: in single precision, NaN where there is no finite number, zero without a sign."""
-    with np.errstate(over="ignore"):
-        found = values.astype(np.float32) + PLAIN_ZERO
-    return np.where(np.isfinite(found), found, np.float32("nan"))
+    found = np.empty(len(values), np.float32)
+    for row in range(len(values)):
+        value = np.float32(values[row]) + PLAIN_ZERO
+        found[row] = value if np.isfinite(value) else np.float32(np.nan)
+    return found
+
+
+@compiled
+def single_of(values: Floats, rows: Integers) -> Singles:
+    """Values of some rows as they are stored."""
+    found = np.empty(len(rows), np.float32)
+    for place in range(len(rows)):
+        value = np.float32(values[rows[place]]) + PLAIN_ZERO
+        found[place] = value if np.isfinite(value) else np.float32(np.nan)
+    return found
 
 
 def as_series(name: str, values: NDArray[np.floating[Any]]) -> pl.Series:
@@ -74,8 +88,7 @@ class Codes:
         code = self._of_one(names[0]).astype(np.int64)
         for name in names[1:]:
             other = self._of_one(name)
-            both = code * (int(other.max(initial=0)) + 1) + other
-            code = np.where((code < 0) | (other < 0), -1, both)
+            code = _together(code, other, int(other.max(initial=0)) + 1)
             if code.max(initial=0) >= 1 << 31:
                 distinct, number = numbered(code)
                 code = number - (distinct[0] < 0)
@@ -86,6 +99,15 @@ class Codes:
             theirs = self._theirs[name]
             self._known[name] = dense(pl.concat([self._ours[name].cast(theirs.dtype), theirs]))
         return self._known[name]
+
+
+@compiled
+def _together(codes: Integers, others: NDArray[np.int32], wide: int) -> Integers:
+    """One number for two, -1 where either is negative."""
+    found = np.empty(len(codes), np.int64)
+    for row in range(len(codes)):
+        found[row] = -1 if codes[row] < 0 or others[row] < 0 else codes[row] * wide + others[row]
+    return found
 
 
 def dense(values: pl.Series) -> NDArray[np.int32]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-import polars as pl
 
-from morningline.features.columns import PLAIN_ZERO, dense, numbers
-from morningline.features.listings import numbered, spans, stable_order
+from morningline.features.columns import PLAIN_ZERO, numbers
+from morningline.features.listings import numbered, stable_order
 from morningline.features.windows import AtLeast, AtMost, Near, Same
+from morningline.kit.compiled import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import polars as pl
     from numpy.typing import NDArray
 
     from morningline.features.listings import Listing
@@ -41,49 +42,64 @@ def resembling(
         The entrants' new codes, negative where a number is missing, and the rows listed under these.
     """
     asking = np.flatnonzero((asked >= 0) & ~np.isnan(ours).any(axis=0))
-    known = np.flatnonzero(~np.isnan(theirs).any(axis=0))
-    question, questions = _alike(asked[asking], [column[asking] for column in ours])
-    kind, kinds = _alike(listing.code[known], [column[known] for column in theirs])
-    of_kind, of_question = listing.code[known][kinds], asked[asking][questions]
-    # Every kind of row of the key of a question, and of these the kinds that it admits.
-    of, which = spans(np.searchsorted(of_kind, of_question), np.searchsorted(of_kind, of_question, side="right"))
-    met = np.ones(len(of), dtype=np.bool_)
-    for condition, now, was in zip(conditions, ours, theirs, strict=True):
-        met &= _meets(condition, now[asking][questions][of], was[known][kinds][which])
-    of, which = of[met], which[met]
-    ends = np.cumsum(np.bincount(kind, minlength=len(kinds)))
-    admitted, place = spans(np.append(0, ends)[which], ends[which])
-    row = known[stable_order(kind)[place]]
-    in_order = np.lexsort((row, of[admitted]))
+    question, one_of = _alike(asked[asking], [column[asking] for column in ours])
+    one_of, by_key = asking[one_of], stable_order(listing.code)
+    now, was = (np.array([column[rows] for column in side]) for side, rows in ((ours, one_of), (theirs, by_key)))
+    tests = np.array([_test(condition) for condition in conditions])
+    of, place = _admitted(asked[one_of], now, listing.code[by_key], was, tests)
     codes = np.full(len(asked), -1, dtype=np.int64)
     codes[asking] = question
-    return codes, listing[row[in_order]].under(of[admitted][in_order])
+    return codes, listing[by_key[place]].under(of)
 
 
 def _alike(codes: Integers, columns: Sequence[Floats]) -> tuple[Integers, Integers]:
     """Number rows that agree in code and columns, in the order of codes; and of each number one of its rows."""
     number = numbered(codes)[1]
     for column in columns:
-        level = dense(pl.Series(column))
+        # Equal numbers have equal bits: zero has no sign here.
+        level = numbered(column.view(np.int64))[1]
         number = numbered(number * (int(level.max(initial=0)) + 1) + level)[1]
     one = np.zeros(int(number.max(initial=-1)) + 1, dtype=np.int64)
     one[number] = np.arange(len(number))
     return number, one
 
 
-def _meets(condition: Condition, now: Floats, was: Floats) -> NDArray[np.bool_]:
-    """Whether the numbers of rows meet a condition."""
-    met: NDArray[np.bool_]
+def _test(condition: Condition) -> tuple[float, float, float, float]:
+    """How far a row's number may lie below the entrant's and above it: shares of the entrant's, and as they are."""
     match condition:
         case Near(share=share, within=within):
-            met = np.abs(was - now) <= np.maximum(np.abs(now) * share, within)
+            return share, within, share, within
         case AtLeast():
-            met = was >= now
+            return 0.0, 0.0, 0.0, np.inf
         case AtMost():
-            met = was <= now
+            return 0.0, np.inf, 0.0, 0.0
         case Same():
-            met = was == now
-    return met
+            return 0.0, 0.0, 0.0, 0.0
+
+
+@compiled
+def _admitted(
+    asked: Integers, now: NDArray[np.float64], code: Integers, was: NDArray[np.float64], tests: NDArray[np.float64]
+) -> tuple[Integers, Integers]:
+    """The rows of its key that meet all conditions of a question, and the question of each; in the order of keys."""
+    of, place = np.empty(len(code) + 1, np.int64), np.empty(len(code) + 1, np.int64)
+    count = begin = 0
+    for question in range(len(asked)):
+        while begin < len(code) and code[begin] < asked[question]:
+            begin += 1
+        row = begin
+        while row < len(code) and code[row] == asked[question]:
+            met = True
+            for nth in range(len(tests)):
+                apart, size = was[nth, row] - now[nth, question], abs(now[nth, question])
+                met &= -max(size * tests[nth, 0], tests[nth, 1]) <= apart <= max(size * tests[nth, 2], tests[nth, 3])
+            if met:
+                if count == len(of):
+                    of, place = np.append(of, np.empty_like(of)), np.append(place, np.empty_like(place))
+                of[count], place[count] = question, row
+                count += 1
+            row += 1
+    return of[:count].copy(), place[:count].copy()
 
 
 def numbers_of(frame: pl.DataFrame, conditions: Sequence[Condition]) -> list[Floats]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from morningline.features.columns import single
+from morningline.features.columns import single_of
 from morningline.features.listings import DAY
 from morningline.features.order_statistics import OrderStatistics
 from morningline.features.scans import fading, highest_between
@@ -47,7 +47,7 @@ class KeyHistories:
     def feature(self, feature: History) -> Singles:
         """A feature of every entrant, NaN where it cannot be known."""
         with np.errstate(all="ignore"):
-            return single(self._of_pairs(feature))[self._ranges.pair_of]
+            return single_of(self._of_pairs(feature), self._ranges.pair_of)
 
     def forget(self) -> None:
         """Forget what was made of values, to have the memory back."""
@@ -265,9 +265,9 @@ class Column:
 
 
 def mean(feature: History, total: Floats, count: Floats) -> Floats:
-    """The sum, mean or rate of rows of which the sum and the number are known."""
+    """The sum, mean or rate of rows of which the sum and the number are known; NaN is the mean of none."""
     if feature.aggregate == "sum":
         return total
     if feature.aggregate == "rate":
         return (total + feature.prior * feature.prior_rows) / (count + feature.prior_rows)
-    return np.where(count > 0, total / count, np.nan)
+    return total / count

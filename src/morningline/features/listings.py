@@ -5,7 +5,7 @@ A row is usable from its `usable_at` until it was corrected (`until`); an entran
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -61,6 +61,11 @@ class Moments:
         """Place them."""
         return cls(*numbered(instants))
 
+    @cached_property
+    def order(self) -> Integers:
+        """Positions of the rows from the earliest to the latest, equal ones in the order they are in."""
+        return stable_order(self.place)
+
 
 @dataclass(frozen=True)
 class Listing:
@@ -70,14 +75,14 @@ class Listing:
         code: Whole number of the key, 0 or more and below 2^31.
         row: Position among the history rows.
         usable: When each became usable.
-        until: When each was corrected, microseconds; `FOREVER` where it never was.
+        until: When each was corrected, microseconds; `FOREVER` where it never was. None: none of them was.
         rival: Position of the row of the other side of a meeting, where rows are meetings.
     """
 
     code: Integers
     row: Integers
     usable: Moments
-    until: Integers
+    until: Integers | None = None
     rival: Integers | None = None
 
     @property
@@ -85,11 +90,16 @@ class Listing:
         """When each became usable, microseconds."""
         return self.usable.instants[self.usable.place]
 
+    @property
+    def corrected_at(self) -> Integers:
+        """When each was corrected, microseconds."""
+        return np.full(len(self.row), FOREVER) if self.until is None else self.until
+
     def __getitem__(self, chosen: Integers | NDArray[np.bool_]) -> Listing:
         """Some of the rows, in the order given."""
-        rival = None if self.rival is None else self.rival[chosen]
+        until, rival = (None if column is None else column[chosen] for column in (self.until, self.rival))
         usable = Moments(self.usable.instants, self.usable.place[chosen])
-        return Listing(self.code[chosen], self.row[chosen], usable, self.until[chosen], rival)
+        return Listing(self.code[chosen], self.row[chosen], usable, until, rival)
 
     def under(self, code: Integers) -> Listing:
         """The same rows under other keys."""
@@ -117,21 +127,22 @@ class Ranges:
 
     def __init__(self, asked: Integers, cutoffs: Moments, listing: Listing) -> None:
         self._moments = cutoffs.instants
-        wide = max(len(self._moments), 1)
-        pairs, self.pair_of = numbered(asked * wide + cutoffs.place)
-        code, self._moment = pairs // wide, pairs % wide
+        self.pair_of, self._code, self._moment = _pairs(stable_order(asked, cutoffs.order), asked, cutoffs.place)
         self.cutoff: Integers = self._moments[self._moment]
-        standing = listing.until == FOREVER
-        self.listing = by_key(listing if standing.all() else listing[standing])
+        self.corrected: Listing | None = None
+        if listing.until is None:
+            self.listing = by_key(listing)
+        else:
+            order = stable_order(listing.code)
+            standing = (listing.until == FOREVER)[order]
+            self.listing = replace(listing, until=None)[order[standing]]
+            self.corrected = listing[order[~standing]]
         # Before all time no row is usable: that is where a key's rows begin.
-        self._code = code
         self.begin = self._first_since(np.full_like(self._moments, NEVER))
         self.high = self._first_since(self._moments)
         self._lows: dict[Window, Integers] = {}
-        self.corrected: Listing | None = None
-        if not standing.all():
-            self.corrected = by_key(listing[~standing])
-            self.concerned, self.alive = self._between_corrections(self.corrected, pairs)
+        if self.corrected is not None:
+            self.concerned, self.alive = self._between_corrections(self.corrected)
 
     def _first_since(self, until: Integers) -> Integers:
         """The first row of each pair's key that became usable after an instant, which is given for each moment."""
@@ -155,11 +166,12 @@ class Ranges:
         starts = np.flatnonzero(np.diff(self.listing.code, prepend=-1))
         return np.append(starts, len(self.listing.code))
 
-    def _between_corrections(self, corrected: Listing, pairs: Integers) -> tuple[Integers, Integers]:
+    def _between_corrections(self, corrected: Listing) -> tuple[Integers, Integers]:
         """Pairs that know a row which was corrected since, and the row."""
         wide = max(len(self._moments), 1)
+        pairs = self._code * wide + self._moment
         first = np.searchsorted(self._moments, corrected.usable_at)
-        last = np.searchsorted(self._moments, corrected.until)
+        last = np.searchsorted(self._moments, corrected.corrected_at)
         low, high = (np.searchsorted(pairs, corrected.code * wide + moment) for moment in (first, last))
         row, pair = spans(low, high)
         return pair, row
@@ -174,7 +186,7 @@ class Ranges:
         pairs = np.unique(self.concerned)
         code, cutoff = self._code[pairs], self.cutoff[pairs]
         of, row = spans(*_found(self.corrected.code, code))
-        over = np.bincount(of[self.corrected.until[row] <= cutoff[of]], minlength=len(pairs))
+        over = np.bincount(of[self.corrected.corrected_at[row] <= cutoff[of]], minlength=len(pairs))
         _, era = numbered(code * (int(over.max(initial=0)) + 1) + over)
         first = np.unique(era, return_index=True)[1]
         low, high = _found(self.listing.code, code[first])
@@ -190,14 +202,13 @@ class Ranges:
         corrected = self.corrected or self.listing
         of, row = spans(*_found(self.listing.code, code))
         of_corrected, was = spans(*_found(corrected.code, code))
-        still = corrected.until[was] > cutoff[of_corrected]
+        still = corrected.corrected_at[was] > cutoff[of_corrected]
         of_corrected, was = of_corrected[still], was[still]
-        both = self.listing[row].under(of), corrected[was].under(of_corrected)
-        one, other = both
+        one, other = self.listing[row].under(of), corrected[was].under(of_corrected)
         rival = None if one.rival is None or other.rival is None else np.append(one.rival, other.rival)
         usable = Moments(one.usable.instants, np.append(one.usable.place, other.usable.place))
         rows = np.append(one.row, other.row)
-        listing = Listing(np.append(of, of_corrected), rows, usable, np.full(len(rows), FOREVER), rival)
+        listing = Listing(np.append(of, of_corrected), rows, usable, rival=rival)
         return listing[np.lexsort((rows if rival is None else rival, rows, usable.place))]
 
 
@@ -213,16 +224,18 @@ def by_key(listing: Listing) -> Listing:
     return listing[stable_order(listing.code)]
 
 
-def stable_order(codes: Integers) -> Integers:
-    """Positions that sort whole numbers, equal ones in the order they were in."""
-    return ordered(codes)[0]
+def stable_order(codes: Integers, order: Integers | None = None) -> Integers:
+    """Positions that sort whole numbers, equal ones in the order they were in, or in the order given."""
+    order = np.arange(len(codes)) if order is None else order
+    keys = codes[order] - codes.min(initial=0)
+    return _radix_sort(keys.view(np.uint64), order)[0]
 
 
 def ordered(values: Integers) -> tuple[Integers, Integers]:
     """Positions that sort whole numbers, equal ones in the order they were in, and the numbers in order."""
     low = values.min(initial=0)
     # Differences of any two are right modulo 2^64.
-    order, keys = _radix_sort((values - low).view(np.uint64))
+    order, keys = _radix_sort((values - low).view(np.uint64), np.arange(len(values)))
     return order, keys.view(np.int64) + low
 
 
@@ -236,14 +249,19 @@ def numbered(values: Integers) -> tuple[Integers, Integers]:
 
 
 @compiled
-def _radix_sort(keys: NDArray[np.uint64]) -> tuple[Integers, NDArray[np.uint64]]:
+def _radix_sort(keys: NDArray[np.uint64], order: Integers) -> tuple[Integers, NDArray[np.uint64]]:
     """Digit by digit of `DIGIT` bits, the lowest first (Knuth, TAOCP 3, section 5.2.5, algorithm R)."""
-    order, next_order, next_keys = np.arange(len(keys)), np.empty(len(keys), np.int64), np.empty_like(keys)
-    highest = np.uint64(0)
+    keys, order, next_keys, next_order = keys.copy(), order.copy(), np.empty_like(keys), np.empty_like(order)
+    some, all_of_them = np.uint64(0), np.uint64((1 << 64) - 1)
     for key in keys:
-        highest = max(highest, key)
-    shift, mask = np.uint64(0), np.uint64((1 << DIGIT) - 1)
-    while shift < np.uint64(64) and highest >> shift > np.uint64(0):
+        some |= key
+        all_of_them &= key
+    mask = np.uint64((1 << DIGIT) - 1)
+    for step in range(0, 64, DIGIT):
+        shift = np.uint64(step)
+        # Where all keys have the same digit, there is nothing to sort.
+        if ((some ^ all_of_them) >> shift) & mask == np.uint64(0):
+            continue
         place = np.zeros((1 << DIGIT) + 1, np.int64)
         for key in keys:
             place[((key >> shift) & mask) + np.uint64(1)] += 1
@@ -255,8 +273,21 @@ def _radix_sort(keys: NDArray[np.uint64]) -> tuple[Integers, NDArray[np.uint64]]
             next_keys[to], next_order[to] = keys[one], order[one]
             place[digit_of_one] = to + 1
         keys, next_keys, order, next_order = next_keys, keys, next_order, order
-        shift += np.uint64(DIGIT)
     return order, keys
+
+
+@compiled
+def _pairs(order: Integers, asked: Integers, place: Integers) -> tuple[Integers, Integers, Integers]:
+    """The pair of each entrant, and key and moment of each pair; `order` sorts entrants by these."""
+    pair_of = np.empty(len(order), np.int64)
+    code, moment = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
+    count = 0
+    for one in order:
+        if count == 0 or code[count - 1] != asked[one] or moment[count - 1] != place[one]:
+            code[count], moment[count] = asked[one], place[one]
+            count += 1
+        pair_of[one] = count - 1
+    return pair_of, code[:count].copy(), moment[:count].copy()
 
 
 @compiled

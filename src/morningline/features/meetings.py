@@ -2,153 +2,143 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import polars as pl
 
-from morningline.features.listings import Listing, Moments, spans
+from morningline.features.listings import Listing, Moments, stable_order, usable_instants
+from morningline.kit.compiled import compiled
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from numpy.typing import NDArray
-
     from morningline.features.sums import Integers
 
-PAIRS_AT_ONCE = 1 << 24
-"""About how many pairs are held together, which bounds the memory they take."""
 
-MOST_TABLE_BITS = 25
-"""Bits at most of the table by which pairs that never met before are set aside, before any is looked up."""
-
-ODD = np.uint64(0x9E3779B97F4A7C15)
-"""Two to the 64 over the golden ratio: it scatters whole numbers that lie close (Knuth, TAOCP 3, section 6.4)."""
-
-
-@dataclass(frozen=True)
-class Field:
-    """Who takes part in events.
+class Past(NamedTuple):
+    """Rows sorted by entity and by when they became usable, as compiled loops know them.
 
     Attributes:
-        event: Number of the event of each; those of one event stand together.
-        entity: Code of the entity of each, negative where it has none.
-        wide: More than any code there is, here or in what this is held against.
+        begin: Where the rows of each entity begin, and their number at the end.
+        code: Entity of each row.
+        event: Event of each row.
+        place: When each became usable, as a place among instants.
+        begin_of_event: Where the rows of each event begin in `of_event`, and their number at the end.
+        of_event: The rows of one event after those of another, as they were before they were sorted.
     """
 
+    begin: Integers
+    code: Integers
     event: Integers
-    entity: Integers
-    wide: int
-
-    def pairs(self, part: int, parts: int) -> tuple[Integers, Integers, Integers]:
-        """Pairs of entities in one event: a whole number for both, and the places of the smaller and larger code.
-
-        Args:
-            part: Only pairs that fall in this part of all pairs of entities, from 0.
-            parts: Into how many they are divided, without regard to events.
-        """
-        found = list(self._some_pairs(part, parts))
-        if not found:
-            none = np.empty(0, dtype=np.int64)
-            return none, none, none
-        code, smaller, larger = (np.concatenate(column) for column in zip(*found, strict=True))
-        return code, smaller, larger
-
-    def count(self) -> int:
-        """How many pairs there are, those of an entity with itself included."""
-        return int((self._ends() - np.arange(len(self.event)) - 1).sum())
-
-    def _ends(self) -> Integers:
-        return np.searchsorted(self.event, self.event, side="right")
-
-    def _some_pairs(self, part: int, parts: int) -> Iterator[tuple[Integers, Integers, Integers]]:
-        ends = self._ends()
-        sizes = np.cumsum(ends - np.arange(len(ends)) - 1)
-        cuts = np.searchsorted(
-            sizes, np.arange(1, (sizes[-1] // PAIRS_AT_ONCE if len(ends) else 0) + 1) * PAIRS_AT_ONCE
-        )
-        for first, last in zip([0, *cuts], [*cuts, len(ends)], strict=True):
-            of, other = spans(np.arange(first, last) + 1, ends[first:last])
-            one = of + first
-            mine, yours = self.entity[one], self.entity[other]
-            swapped = mine > yours
-            smaller, larger = np.where(swapped, other, one), np.where(swapped, one, other)
-            code = np.minimum(mine, yours) * self.wide + np.maximum(mine, yours)
-            kept = (np.minimum(mine, yours) >= 0) & (mine != yours)
-            if parts > 1:
-                kept &= scattered(code, 16) % parts == part
-            yield code[kept], smaller[kept], larger[kept]
-
-
-def scattered(codes: Integers, bits: int) -> Integers:
-    """Whole numbers of so many bits that look like chance, the same for the same code."""
-    return ((codes.astype(np.uint64) * ODD) >> np.uint64(64 - bits)).astype(np.int64)
+    place: Integers
+    begin_of_event: Integers
+    of_event: Integers
 
 
 def meetings(
-    field: Field, cutoffs: Moments, over: NDArray[np.bool_], past: Field, listing: Listing
+    event: Integers, asked: Integers, cutoffs: Moments, past_event: Integers, listing: Listing
 ) -> tuple[Integers, Listing]:
     """For each entrant the meetings of its entity with those of its rivals.
 
     Args:
-        field: The entrants.
+        event: Number of the event of each entrant; those of one event stand together.
+        asked: Code of the entity of each entrant, negative where it has none.
         cutoffs: Of each entrant.
-        over: Whether the entrant's own outcome is among the history rows.
-        past: The listed rows as who took part in which event, with the same codes of entities.
-        listing: The rows of entities in the order of `past`.
+        past_event: Number of the event of each listed row, from zero.
+        listing: The rows of entities, in the order in which they became usable.
 
     Returns:
-        The entrants as keys of their own, negative where they met none of their rivals before, and for each its
-        meetings: the own row, and the rival's, in the order in which they became usable.
+        The entrants as keys of their own, negative where they have no entity, and for each its meetings: the own row,
+        and the rival's, in the order in which they became usable.
     """
-    parts = (field.count() + past.count()) // PAIRS_AT_ONCE + 1
-    found = [
-        _met(field.pairs(p, parts), cutoffs.instants[cutoffs.place], over, past.pairs(p, parts), listing)
-        for p in range(parts)
-    ]
-    entrant, row, rival = (np.concatenate(column) for column in zip(*found, strict=True))
-    usable = Moments(listing.usable.instants, np.maximum(listing.usable.place[row], listing.usable.place[rival]))
-    until = np.minimum(listing.until[row], listing.until[rival])
-    rivals = listing.row[rival]
-    known = Listing(entrant, listing.row[row], usable, until, rivals)
-    order = np.lexsort((rivals, known.row, usable.place))
-    # Versions of two rows that were never true together are no meeting.
-    order = order[known.usable_at[order] < until[order]]
-    asked = np.full(len(field.event), -1, dtype=np.int64)
-    asked[entrant] = entrant
-    return asked, known[order]
+    by_entity, by_event = stable_order(listing.code), stable_order(past_event)
+    sorted_at = np.empty_like(by_entity)
+    sorted_at[by_entity] = np.arange(len(by_entity))
+    begin_of_event = _begins(past_event[by_event], int(past_event.max(initial=-1)))
+    listing, past_event = listing[by_entity], past_event[by_entity]
+    begin = _begins(listing.code, int(max(asked.max(initial=-1), listing.code.max(initial=-1))))
+    past = Past(begin, listing.code, past_event, listing.usable.place, begin_of_event, sorted_at[by_event])
+    starts = np.append(np.flatnonzero(np.diff(event, prepend=-1)), len(event))
+    usable = usable_instants(listing.usable.instants, cutoffs.instants)[cutoffs.place]
+    # Counted first, so that no more memory is taken than they need.
+    count = _met(starts, asked, usable, past, np.empty((3, 0), dtype=np.int64))
+    found = np.empty((3, count), dtype=np.int64)
+    _met(starts, asked, usable, past, found)
+    entrant, own, rival = found
+    place = np.maximum(listing.usable.place[own], listing.usable.place[rival])
+    until = None if listing.until is None else np.minimum(listing.until[own], listing.until[rival])
+    known = Listing(entrant, listing.row[own], Moments(listing.usable.instants, place), until, listing.row[rival])
+    if until is not None:
+        # Versions of two rows that were never true together are no meeting.
+        known = known[known.usable_at < until]
+    return np.where(asked < 0, -1, np.arange(len(asked))), known
 
 
-def _met(
-    asked: tuple[Integers, Integers, Integers],
-    cutoffs: Integers,
-    over: NDArray[np.bool_],
-    rows: tuple[Integers, Integers, Integers],
-    listing: Listing,
-) -> tuple[Integers, Integers, Integers]:
-    """Entrant, own row and rival's row of each meeting, each side once."""
-    bits = min(max(len(rows[0]), len(asked[0])).bit_length() + 2, MOST_TABLE_BITS)
-    of_row, of_asked = scattered(rows[0], bits), scattered(asked[0], bits)
-    number = np.arange(1, len(of_row) + 1, dtype=np.int32)
-    known = np.zeros(1 << bits, dtype=np.int32)
-    known[of_row] = number
-    twice = np.zeros(1 << bits, dtype=np.bool_)
-    twice[of_row[known[of_row] != number]] = True
-    # One of the rows is of the event itself, where that is over.
-    again = np.where(over[asked[1]] & over[asked[2]], twice[of_asked], known[of_asked] > 0)
-    table = np.zeros(1 << bits, dtype=np.bool_)
-    table[of_asked[again]] = True
-    wanted = table[of_row]
-    questions = _frame(asked, again, ("pair", "smaller", "larger"))
-    past = _frame(rows, wanted, ("pair", "one", "other"))
-    pairs = questions.join(past, on="pair").select(pl.exclude("pair").cast(pl.Int64))
-    smaller, larger, one, other = (pairs[name].to_numpy() for name in ("smaller", "larger", "one", "other"))
-    until = np.maximum(cutoffs[smaller], cutoffs[larger])
-    usable = listing.usable.instants[np.maximum(listing.usable.place[one], listing.usable.place[other])] <= until
-    smaller, larger, one, other = smaller[usable], larger[usable], one[usable], other[usable]
-    return np.append(smaller, larger), np.append(one, other), np.append(other, one)
+def _begins(codes: Integers, last: int) -> Integers:
+    """Where each code up to the last begins in a sorted list, and where the list ends."""
+    return np.searchsorted(codes, np.arange(last + 2))
 
 
-def _frame(columns: tuple[Integers, ...], kept: NDArray[np.bool_], names: tuple[str, ...]) -> pl.DataFrame:
-    return pl.DataFrame({name: column[kept] for name, column in zip(names, columns, strict=True)})
+@compiled
+def _met(starts: Integers, asked: Integers, usable: Integers, past: Past, found: Integers) -> int:
+    """Entrant, own row and rival's row of each meeting, into `found` where there is room; how many there are."""
+    entered, seen = np.zeros(len(past.begin), np.int64), np.zeros(len(past.begin_of_event), np.int64)
+    count = 0
+    for event in range(len(starts) - 1):
+        field = starts[event] + np.flatnonzero(asked[starts[event] : starts[event + 1]] >= 0)
+        for one in field:
+            _tell(asked[one], usable[one], past, entered, seen, 1)
+        for one in field:
+            count = _meet(one, asked[one], usable[one], past, entered, seen, found, count)
+        for one in field:
+            _tell(asked[one], usable[one], past, entered, seen, -1)
+    return count
+
+
+@compiled
+def _tell(entity: int, usable: int, past: Past, entered: Integers, seen: Integers, by: int) -> None:
+    """Count how often an entity is entered in this event, and rows of its entrants in each earlier one."""
+    entered[entity] += by
+    for own in range(past.begin[entity], past.begin[entity + 1]):
+        if past.place[own] >= usable:
+            break
+        seen[past.event[own]] += by
+
+
+@compiled
+def _meet(
+    entrant: int,
+    entity: int,
+    usable: int,
+    past: Past,
+    entered: Integers,
+    seen: Integers,
+    found: Integers,
+    count: int,
+) -> int:
+    """Add the meetings of one entrant in the order in which they became usable."""
+    first = count
+    for own in range(past.begin[entity], past.begin[entity + 1]):
+        if past.place[own] >= usable:
+            break
+        event = past.event[own]
+        if seen[event] < 2:
+            continue
+        for rival in past.of_event[past.begin_of_event[event] : past.begin_of_event[event + 1]]:
+            if past.code[rival] == entity or past.place[rival] >= usable:
+                continue
+            for _ in range(entered[past.code[rival]]):
+                if found.shape[1]:
+                    _insert(found, first, count, (entrant, own, rival), past.place)
+                count += 1
+    return count
+
+
+@compiled
+def _insert(found: Integers, first: int, at: int, meeting: tuple[int, int, int], place: Integers) -> None:
+    """Put a meeting among those between `first` and `at`, after all that were usable when it became so."""
+    usable = max(place[meeting[1]], place[meeting[2]])
+    while at > first and max(place[found[1, at - 1]], place[found[2, at - 1]]) > usable:
+        for column in range(3):
+            found[column, at] = found[column, at - 1]
+        at -= 1
+    for column in range(3):
+        found[column, at] = meeting[column]

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from morningline.kit.compiled import compiled
+
 if TYPE_CHECKING:
     from morningline.features.sums import Floats, Integers
 
@@ -23,10 +25,10 @@ class OrderStatistics:
     def __init__(self, values: Floats) -> None:
         self._known, ranks = np.unique(values, return_inverse=True)
         bits = max(int(len(self._known) - 1).bit_length(), 1) if len(self._known) else 0
-        self._zeros: list[Integers] = []
-        for bit in reversed(range(bits)):
+        self._zeros = np.zeros((bits, len(values) + 1), dtype=np.int64)
+        for level, bit in enumerate(reversed(range(bits))):
             ones = (ranks >> bit & 1).astype(bool)
-            self._zeros.append(np.concatenate([[0], np.cumsum(~ones)]))
+            np.cumsum(~ones, out=self._zeros[level, 1:])
             ranks = np.concatenate([ranks[~ones], ranks[ones]])
 
     def smallest(self, low: Integers, high: Integers, place: Integers) -> Floats:
@@ -37,13 +39,24 @@ class OrderStatistics:
             high: The row after its last.
             place: From 0 to `high - low - 1`.
         """
-        low, high, place = low.copy(), high.copy(), place.copy()
-        rank = np.zeros_like(place)
-        for zeros in self._zeros:
-            before, until = zeros[low], zeros[high]
-            ones = place >= until - before
-            place -= np.where(ones, until - before, 0)
-            low = np.where(ones, zeros[-1] + low - before, before)
-            high = np.where(ones, zeros[-1] + high - until, until)
-            rank = 2 * rank + ones
-        return self._known[rank]
+        found: Floats = self._known[_ranks(self._zeros, low, high, place)]
+        return found
+
+
+@compiled
+def _ranks(zeros: Integers, low: Integers, high: Integers, place: Integers) -> Integers:
+    found = np.empty(len(low), np.int64)
+    rows = zeros.shape[1] - 1
+    for one in range(len(low)):
+        first, last, nth, rank = low[one], high[one], place[one], 0
+        for level in range(len(zeros)):
+            before, until = zeros[level, first], zeros[level, last]
+            rank *= 2
+            if nth < until - before:
+                first, last = before, until
+            else:
+                nth -= until - before
+                rank += 1
+                first, last = zeros[level, rows] + first - before, zeros[level, rows] + last - until
+        found[one] = rank
+    return found

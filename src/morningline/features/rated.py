@@ -13,6 +13,7 @@ from morningline.features.listings import FOREVER, Listing, Moments, Ranges
 from morningline.features.past import numbered_texts
 from morningline.features.rating import Ratings, decayed, rate
 from morningline.features.state import ORDER
+from morningline.kit.compiled import compiled
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -100,12 +101,18 @@ def _contests(rows: pl.DataFrame) -> Integers:
     return rows.select((new != new.shift()).fill_null(value=True).cum_sum().cast(pl.Int64)).to_series().to_numpy()
 
 
+@compiled
 def _best_results(contests: Integers, code: Integers, results: Floats) -> Floats:
-    """Results, of the entrants of one entity in a contest the best alone."""
-    order = np.lexsort((results, code, contests))
-    again = np.zeros(len(order), dtype=np.bool_)
-    again[order[1:]] = (contests[order[1:]] == contests[order[:-1]]) & (code[order[1:]] == code[order[:-1]])
-    return np.where(again & (code >= 0), np.nan, results)
+    """Results, of the entrants of one entity in a contest the best alone: the first of equal ones."""
+    found, begin = results.copy(), 0
+    for row in range(len(contests)):
+        if contests[row] != contests[begin]:
+            begin = row
+        for earlier in range(begin, row):
+            if code[earlier] == code[row] and code[row] >= 0:
+                better = not np.isnan(found[row]) and not found[earlier] <= found[row]
+                found[earlier if better else row] = np.nan
+    return found
 
 
 def _last(after: Ratings, code: Integers, known: NDArray[np.bool_], entities: int) -> Ratings:

@@ -184,7 +184,8 @@ class Rows:
         self.frame = frame
         self.codes = Codes(entrants, frame)
         self.usable = Moments.of(microseconds(frame["usable_at"]))
-        self.until = microseconds(frame["until"], FOREVER)
+        until = frame["until"]
+        self.until = None if until.null_count() == frame.height else microseconds(until, FOREVER)
         self._values: dict[str, Singles] = {}
 
     def show(self, entrants: pl.DataFrame, frame: pl.DataFrame) -> None:
@@ -200,9 +201,8 @@ class Rows:
 
     def listed(self, code: Integers) -> Listing:
         """The rows under keys, without those that have none (a negative code)."""
-        kept = np.flatnonzero(code >= 0)
-        usable = Moments(self.usable.instants, self.usable.place[kept])
-        return Listing(code[kept], kept, usable, self.until[kept])
+        listing = Listing(code, np.arange(len(code)), self.usable, self.until)
+        return listing if code.min(initial=0) >= 0 else listing[np.flatnonzero(code >= 0)]
 
 
 def _identities(entrants: pl.DataFrame, outcomes: pl.DataFrame) -> tuple[Integers, Integers]:

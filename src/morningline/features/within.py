@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from morningline.features.columns import single
 from morningline.features.histories import ALIKE
+from morningline.kit.compiled import compiled
 
 if TYPE_CHECKING:
     import polars as pl
 
+    from morningline.features.columns import Singles
     from morningline.features.definitions import Within
     from morningline.features.sums import Floats, Integers
 
@@ -21,23 +24,20 @@ class Groups:
     """Rows in groups; sums run in the order of the rows, so equal groups give equal bits.
 
     Attributes:
-        of_row: Number of each row's group.
-        starts: The first row of each group.
+        of_row: Number of each row's group; the rows of one stand together.
     """
 
     of_row: Integers
-    starts: Integers
 
     @classmethod
     def of(cls, values: pl.Series) -> Groups:
         """Group rows that agree in a column and stand together."""
         new = (values != values.shift()).fill_null(value=True).to_numpy()
-        return cls(np.cumsum(new) - 1, np.flatnonzero(new))
+        return cls(np.cumsum(new) - 1)
 
     def total(self, values: Floats) -> Floats:
         """Sum of each row's group, NaN left out."""
-        totals: Floats = np.add.reduceat(np.where(np.isnan(values), 0.0, values), self.starts)
-        return totals[self.of_row]
+        return _total(values, self.of_row)
 
     def size(self, values: Floats) -> Floats:
         """How many values each row's group has."""
@@ -50,8 +50,7 @@ class Groups:
 
     def highest(self, values: Floats) -> Floats:
         """Highest value of each row's group, NaN where it has none."""
-        highest: Floats = np.fmax.reduceat(values, self.starts)
-        return highest[self.of_row]
+        return _highest(values, self.of_row)
 
 
 def within_event(how: Within, values: Floats, events: Groups) -> Floats:
@@ -66,7 +65,8 @@ def within_event(how: Within, values: Floats, events: Groups) -> Floats:
         Of each entrant, NaN or infinite where it cannot be said.
     """
     if how == "rank":
-        return _rank(values, events)
+        # Ranked as they are stored: two histories with the same numbers in another order are a tie, not luck.
+        return _rank(single(values), events.of_row)
     if how == "gap_to_best":
         return values - events.highest(values)
     if how == "others_best":
@@ -89,19 +89,48 @@ def _others_best(values: Floats, events: Groups) -> Floats:
     return np.where(alone, events.highest(np.where(alone, np.nan, values)), highest)
 
 
-def _rank(values: Floats, events: Groups) -> Floats:
-    # Ranked as they are stored: two histories with the same numbers in another order are a tie, not luck.
-    shown = values.astype(np.float32) + np.float32(0.0)
-    bits = shown.view(np.int32).astype(np.int64)
-    # The bits of a float sort as whole numbers do, those of negative ones the other way round.
-    rising = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits)
-    missing = np.isnan(shown)
-    sorting = (events.of_row << 33) | np.where(missing, 1 << 32, (1 << 31) - 1 - rising)
-    order = np.argsort(sorting)
-    in_order = sorting[order]
-    tie = np.flatnonzero(np.diff(in_order, prepend=-1))
-    ends = np.append(tie[1:], len(in_order))
-    first = np.searchsorted(in_order, events.of_row[order[tie]] << 33)
-    found = np.empty(len(values))
-    found[order] = np.repeat((tie + ends - 1) / 2 - first + 1, ends - tie)
-    return np.where(missing, np.nan, found)
+@compiled
+def _total(values: Floats, of_row: Integers) -> Floats:
+    found, begin = np.empty(len(values)), 0
+    while begin < len(values):
+        total, end = 0.0, begin
+        while end < len(values) and of_row[end] == of_row[begin]:
+            total += 0.0 if np.isnan(values[end]) else values[end]
+            end += 1
+        found[begin:end] = total
+        begin = end
+    return found
+
+
+@compiled
+def _highest(values: Floats, of_row: Integers) -> Floats:
+    found, begin = np.empty(len(values)), 0
+    while begin < len(values):
+        highest, end = np.nan, begin
+        while end < len(values) and of_row[end] == of_row[begin]:
+            highest = highest if values[end] <= highest or np.isnan(values[end]) else values[end]
+            end += 1
+        found[begin:end] = highest
+        begin = end
+    return found
+
+
+@compiled
+def _rank(shown: Singles, of_row: Integers) -> Floats:
+    """One more than there are better ones, those who tie in the middle of their places."""
+    found, begin = np.full(len(shown), np.nan), 0
+    while begin < len(shown):
+        end = begin
+        while end < len(shown) and of_row[end] == of_row[begin]:
+            end += 1
+        known = begin + np.flatnonzero(~np.isnan(shown[begin:end]))
+        best_first = known[np.argsort(-shown[known])]
+        place = 0
+        while place < len(best_first):
+            after = place
+            while after < len(best_first) and shown[best_first[after]] == shown[best_first[place]]:
+                after += 1
+            found[best_first[place:after]] = (place + after + 1) / 2
+            place = after
+        begin = end
+    return found
