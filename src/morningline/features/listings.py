@@ -252,10 +252,13 @@ def numbered(values: Integers) -> tuple[Integers, Integers]:
 def _radix_sort(keys: NDArray[np.uint64], order: Integers) -> tuple[Integers, NDArray[np.uint64]]:
     """Digit by digit of `DIGIT` bits, the lowest first (Knuth, TAOCP 3, section 5.2.5, algorithm R)."""
     keys, order, next_keys, next_order = keys.copy(), order.copy(), np.empty_like(keys), np.empty_like(order)
-    some, all_of_them = np.uint64(0), np.uint64((1 << 64) - 1)
-    for key in keys:
-        some |= key
-        all_of_them &= key
+    some, all_of_them, in_order = np.uint64(0), np.uint64((1 << 64) - 1), True
+    for one in range(len(keys)):
+        some |= keys[one]
+        all_of_them &= keys[one]
+        in_order &= one == 0 or keys[one - 1] <= keys[one]
+    if in_order:
+        return order, keys
     mask = np.uint64((1 << DIGIT) - 1)
     for step in range(0, 64, DIGIT):
         shift = np.uint64(step)

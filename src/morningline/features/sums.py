@@ -43,7 +43,8 @@ class RunningSums:
     """
 
     def __init__(self, values: Floats) -> None:
-        self._coarse, self._fine = (running(part) for part in whole(values))
+        self._coarse, self._fine, largest = _running_whole(values)
+        _require_addable(largest)
 
     def between(self, low: Integers, high: Integers, more: More | None = None) -> Floats:
         """The sum of the rows `low <= i < high` of each range, and of some more rows."""
@@ -72,26 +73,45 @@ def whole(values: Floats) -> tuple[Integers, Integers]:
         InputError: A value is too large to be added exactly.
     """
     coarse, fine, largest = _whole(values)
+    _require_addable(largest)
+    return coarse, fine
+
+
+def _require_addable(largest: float) -> None:
     if largest > LARGEST:
         raise InputError(
             f"A value of {largest:g} is too large to be added exactly.",
             allowed=f"values up to {LARGEST:g}",
             do="Give it in a larger unit, or as its logarithm.",
         )
-    return coarse, fine
+
+
+@compiled
+def _units(value: float) -> tuple[np.int64, np.int64]:
+    """A value in both units; NaN is nothing."""
+    if np.isnan(value):
+        return np.int64(0), np.int64(0)
+    # Powers of two multiply without rounding.
+    coarse = np.rint(value * 2.0**COARSE)
+    return np.int64(coarse), np.int64(np.rint((value - coarse * 2.0**-COARSE) * 2.0**FINE))
 
 
 @compiled
 def _whole(values: Floats) -> tuple[Integers, Integers, float]:
-    coarse, fine, largest = np.zeros(len(values), np.int64), np.zeros(len(values), np.int64), 0.0
+    coarse, fine, largest = np.empty(len(values), np.int64), np.empty(len(values), np.int64), 0.0
     for one in range(len(values)):
-        value = values[one]
-        if not np.isnan(value):
-            largest = max(largest, abs(value))
-            # Powers of two multiply without rounding.
-            whole_units = np.rint(value * 2.0**COARSE)
-            coarse[one] = np.int64(whole_units)
-            fine[one] = np.int64(np.rint((value - whole_units * 2.0**-COARSE) * 2.0**FINE))
+        coarse[one], fine[one] = _units(values[one])
+        largest = max(largest, abs(values[one]))
+    return coarse, fine, largest
+
+
+@compiled
+def _running_whole(values: Floats) -> tuple[Integers, Integers, float]:
+    coarse, fine, largest = np.zeros(len(values) + 1, np.int64), np.zeros(len(values) + 1, np.int64), 0.0
+    for one in range(len(values)):
+        coarse_units, fine_units = _units(values[one])
+        coarse[one + 1], fine[one + 1] = coarse[one] + coarse_units, fine[one] + fine_units
+        largest = max(largest, abs(values[one]))
     return coarse, fine, largest
 
 
