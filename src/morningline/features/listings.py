@@ -231,6 +231,14 @@ def stable_order(codes: Integers, order: Integers | None = None) -> Integers:
     return _radix_sort(keys.view(np.uint64), order)[0]
 
 
+def in_order_of(*columns: Integers) -> Integers:
+    """Positions that sort rows by the first column, equal ones by the next, and last in the order they were in."""
+    order = np.arange(len(columns[0]))
+    for column in reversed(columns):
+        order = stable_order(column, order)
+    return order
+
+
 def ordered(values: Integers) -> tuple[Integers, Integers]:
     """Positions that sort whole numbers, equal ones in the order they were in, and the numbers in order."""
     low = values.min(initial=0)

@@ -12,7 +12,7 @@ from morningline.features.windows import Rivals
 from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from morningline.features.definitions import Step
     from morningline.features.windows import Key
@@ -26,13 +26,13 @@ class Plan:
         stages: Steps that are taken together: all of one kind, or histories and ratings, which look back.
         values: Columns of the history rows that histories look at: what is kept of a row once its event is over.
         columns: All that any step looks at, of cards, outcomes and other steps.
-        heads: The first column of every key of a history.
+        seen: For the first column of every key of a history, the columns of the history rows that are looked at by it.
     """
 
     stages: Sequence[Sequence[Step]]
     values: Sequence[str]
     columns: frozenset[str]
-    heads: frozenset[str]
+    seen: Mapping[str, frozenset[str]]
 
 
 def plan(steps: Sequence[Step]) -> Plan:
@@ -57,8 +57,18 @@ def plan(steps: Sequence[Step]) -> Plan:
         ordered,
         sorted(values),
         frozenset(name for step in steps for name in _sources(step)),
-        frozenset(columns_of(step.key)[0] for step in steps if isinstance(step, History)),
+        _seen([step for step in steps if isinstance(step, History)]),
     )
+
+
+def _seen(histories: Iterable[History]) -> dict[str, frozenset[str]]:
+    found: dict[str, frozenset[str]] = {}
+    for step in histories:
+        head = columns_of(step.key)[0]
+        # Meetings are found by their events.
+        event = ["event_id"] if isinstance(step.key, Rivals) else []
+        found[head] = found.get(head, frozenset()).union(_sources(step), event)
+    return found
 
 
 def _stages(steps: Sequence[Step]) -> list[list[Step]]:

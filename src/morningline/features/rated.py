@@ -83,8 +83,10 @@ def _rows(state: State, step: Rating, kept: tuple[str, str]) -> tuple[pl.DataFra
     head = step.key[0]
     dtype = past.collect_schema()[head]
     concerned = pl.concat([rows[head].cast(dtype) for rows in (late, own, state.entrants)]).unique().implode()
-    known = past.filter(early & pl.col(kept[0]).is_not_null() & pl.col(head).is_in(concerned))
-    last = numbered_texts(known.sort(*ORDER).group_by(step.key).last().collect())
+    known = past.filter(early & pl.col(kept[0]).is_not_null() & pl.col(head).is_in(concerned)).collect()
+    newest = known.group_by(step.key).agg(pl.col("usable_at").max())
+    last = known.join(newest, on=[*step.key, "usable_at"], how="semi")
+    last = numbered_texts(last.sort(*ORDER).group_by(step.key).last())
     own = numbered_texts(own)
     rows = pl.concat([part.select(pl.col(n).cast(late.schema[n]) for n in late.columns) for part in (last, late, own)])
     return rows.sort(*ORDER), since

@@ -10,7 +10,7 @@ import numpy as np
 import polars as pl
 
 from morningline.features.columns import KEYS, Codes, microseconds, numbers, single
-from morningline.features.listings import FOREVER, Listing, Moments
+from morningline.features.listings import FOREVER, Listing, Moments, in_order_of
 from morningline.features.past import Past
 from morningline.features.within import Groups
 from morningline.kit.errors import InputError
@@ -95,13 +95,15 @@ class State:
         self.rated: list[pl.DataFrame] = []
         self.past = None
         if past is not None and planned is not None:
-            used = {*planned.columns, *ORDER, "until", "event_id"}
-            self.past = Past(past, self.entrants, used, planned.heads)
+            always = {*ORDER, "until"}
+            seen = {head: names | always for head, names in planned.seen.items()}
+            self.past = Past(past, self.entrants, seen)
         self.events = Groups.of(self.entrants["event_id"])
         self.cutoffs = Moments.of(microseconds(self.entrants["cutoff"]))
         self.over = np.zeros(self.entrants.height, dtype=np.bool_)
         self.over[self._places.drop_nulls().to_numpy()] = True
         self._rows: dict[str, Rows] = {}
+        self._orders: dict[str, Integers] = {}
         self._lock = Lock()
 
     def add_features(self, columns: Sequence[pl.Series]) -> None:
@@ -160,7 +162,7 @@ class State:
             if self.past is None:
                 rows.show(self.entrants, self.history)
             elif missing:
-                rows.show(self.entrants, rows.frame.hstack(self._joined(head, [*ORDER, *missing]).drop(ORDER)))
+                rows.show(self.entrants, rows.frame.hstack(self._joined(head, missing)))
             return rows
 
     def _joined(self, head: str, names: Sequence[str]) -> pl.DataFrame:
@@ -169,7 +171,14 @@ class State:
             return self.history
         earlier = self.past.of(head, names)
         own = self.history.select(pl.col(name).cast(earlier.schema[name]) for name in names)
-        return pl.concat([earlier, own]).sort(*ORDER, maintain_order=True)
+        rows = pl.concat([earlier, own])
+        if head not in self._orders:
+            columns = (
+                microseconds(rows["usable_at"]),
+                *(rows[name].to_physical().cast(pl.Int64).to_numpy() for name in ORDER[1:]),
+            )
+            self._orders[head] = in_order_of(*columns)
+        return rows[self._orders[head]]
 
 
 class Rows:
@@ -224,8 +233,7 @@ def _in_order(outcomes: pl.DataFrame, cards: pl.DataFrame, card: Integers) -> tu
     if "until" not in outcomes.columns:
         outcomes = outcomes.with_columns(pl.lit(None, outcomes.schema["usable_at"]).alias("until"))
     usable = Moments.of(microseconds(outcomes["usable_at"])).place
-    day = cards["day"].to_physical().to_numpy()[card]
-    order = np.lexsort((card, day, usable))
+    order = in_order_of(usable, cards["day"].to_physical().cast(pl.Int64).to_numpy()[card], card)
     rows = outcomes[order].hstack(cards[card[order]].drop(IDENTITY))
     return rows.with_columns(_first_known(rows).alias("first_known")), card[order]
 
