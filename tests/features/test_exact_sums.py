@@ -12,9 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from features_by_loops import FIND
-from morningline.features.listings import ordered
 from morningline.features.order_statistics import OrderStatistics
 from morningline.features.scans import fading, highest_between
+from morningline.features.sorting import ordered, stable_order
 from morningline.features.sums import LARGEST, More, RunningSums, running, whole
 from morningline.kit.errors import InputError
 
@@ -123,7 +123,8 @@ def test_a_fading_sum_is_what_a_loop_gives(keys, data):
 @given(st.lists(st.sampled_from([-(1 << 63), -5, 0, 3, 2047, 2048, 1 << 40, (1 << 63) - 1]), max_size=60))
 def test_whole_numbers_of_any_size_are_sorted_and_equal_ones_keep_their_order(column):
     order, in_order = ordered(np.array(column, dtype=np.int64))
-    assert order.tolist() == sorted(range(len(column)), key=column.__getitem__)
+    wanted = sorted(range(len(column)), key=column.__getitem__)
+    assert order.tolist() == stable_order(np.array(column, dtype=np.int64)).tolist() == wanted
     assert in_order.tolist() == sorted(column)
 
 

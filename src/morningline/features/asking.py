@@ -12,8 +12,9 @@ import numpy as np
 
 from morningline.features.conditions import numbers_of, resembling
 from morningline.features.histories import KeyHistories
-from morningline.features.listings import Moments, Ranges, stable_order
+from morningline.features.listings import Moments, Ranges
 from morningline.features.meetings import meetings
+from morningline.features.sorting import stable_order
 from morningline.features.windows import Rivals, Same
 
 if TYPE_CHECKING:
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     from morningline.features.columns import Singles
     from morningline.features.definitions import History
     from morningline.features.listings import Listing
+    from morningline.features.sorting import Places
     from morningline.features.state import Rows, State
-    from morningline.features.sums import Integers
     from morningline.features.windows import Condition
 
 THREADS = 2
@@ -80,12 +81,12 @@ class Question:
     """
 
     features: Sequence[History]
-    asked: Integers
+    asked: Places
     cutoffs: Moments
     listing: Listing
     values: dict[str, Singles]
 
-    def parts(self) -> Iterator[tuple[Integers | slice, Question]]:
+    def parts(self) -> Iterator[tuple[Places | slice, Question]]:
         """The question divided by keys, and for each part the entrants that ask it."""
         bits = ((len(self.listing.code) + len(self.asked)) // ROWS_AT_ONCE).bit_length()
         if not bits:
@@ -109,7 +110,7 @@ class Question:
         return [found[feature.name] for feature in self.features]
 
 
-def _divided(parts: Integers, count: int) -> list[Integers]:
+def _divided(parts: Places, count: int) -> list[Places]:
     """The places of each part, in order."""
     order = stable_order(parts)
     return np.split(order, np.cumsum(np.bincount(parts, minlength=count))[:-1])
@@ -179,6 +180,6 @@ def _question(state: State, group: Group) -> Question:
     return Question(group.features, asked, state.cutoffs, listing, {name: rows.value(name) for name in group.values})
 
 
-def _of_rivals(state: State, rows: Rows, asked: Integers, listing: Listing) -> tuple[Integers, Listing]:
+def _of_rivals(state: State, rows: Rows, asked: Places, listing: Listing) -> tuple[Places, Listing]:
     past_event = rows.codes.of(("event_id",))[1][listing.row]
     return meetings(state.events.of_row, asked, state.cutoffs, past_event, listing)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from morningline.features.listings import NEVER, numbered
+from morningline.features.listings import NEVER
+from morningline.features.sorting import numbered
 from morningline.kit.compiled import compiled
 
 if TYPE_CHECKING:
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from morningline.features.sums import Floats, Integers
+    from morningline.features.sorting import Integers, Places
+    from morningline.features.sums import Floats
 
     Singles = NDArray[np.float32]
 
@@ -51,7 +53,7 @@ def single(values: Floats | Singles) -> Singles:
 
 
 @compiled
-def single_of(values: Floats, rows: Integers) -> Singles:
+def single_of(values: Floats, rows: Places) -> Singles:
     """Values of some rows as they are stored."""
     found = np.empty(len(rows), np.float32)
     for place in range(len(rows)):
@@ -77,24 +79,26 @@ class Codes:
 
     def __init__(self, ours: pl.DataFrame, theirs: pl.DataFrame) -> None:
         self._ours, self._theirs = ours, theirs
-        self._known: dict[str, NDArray[np.int32]] = {}
+        self._known: dict[str, Places] = {}
 
     def show(self, ours: pl.DataFrame, theirs: pl.DataFrame) -> None:
         """The same rows, with more columns."""
         self._ours, self._theirs = ours, theirs
 
-    def of(self, names: Sequence[str]) -> tuple[Integers, Integers]:
+    def of(self, names: Sequence[str]) -> tuple[Places, Places]:
         """Codes of the rows of both frames by some columns together, below 2^31; -1 where one of them is null."""
-        code = self._of_one(names[0]).astype(np.int64)
+        code = self._of_one(names[0])
         for name in names[1:]:
             other = self._of_one(name)
-            code = _together(code, other, int(other.max(initial=0)) + 1)
-            if code.max(initial=0) >= 1 << 31:
-                distinct, number = numbered(code)
-                code = number - (distinct[0] < 0)
+            both = _together(code, other, int(other.max(initial=0)) + 1)
+            if both.max(initial=0) >= 1 << 31:
+                distinct, number = numbered(both)
+                code = number - np.int32(distinct[0] < 0)
+            else:
+                code = both.astype(np.int32)
         return code[: self._ours.height], code[self._ours.height :]
 
-    def _of_one(self, name: str) -> NDArray[np.int32]:
+    def _of_one(self, name: str) -> Places:
         if name not in self._known:
             theirs = self._theirs[name]
             self._known[name] = dense(pl.concat([self._ours[name].cast(theirs.dtype), theirs]))
@@ -102,7 +106,7 @@ class Codes:
 
 
 @compiled
-def _together(codes: Integers, others: NDArray[np.int32], wide: int) -> Integers:
+def _together(codes: Places, others: Places, wide: int) -> Integers:
     """One number for two, -1 where either is negative."""
     found = np.empty(len(codes), np.int64)
     for row in range(len(codes)):
@@ -110,7 +114,7 @@ def _together(codes: Integers, others: NDArray[np.int32], wide: int) -> Integers
     return found
 
 
-def dense(values: pl.Series) -> NDArray[np.int32]:
+def dense(values: pl.Series) -> Places:
     """Whole numbers for the values of a column, -1 where there is none."""
     if isinstance(values.dtype, pl.Categorical):
         codes = values.to_physical()
@@ -120,8 +124,8 @@ def dense(values: pl.Series) -> NDArray[np.int32]:
     return codes.cast(pl.Int32).fill_null(-1).to_numpy()
 
 
-def alike(rows: pl.DataFrame, names: Sequence[str]) -> Integers:
+def alike(rows: pl.DataFrame, names: Sequence[str]) -> Places:
     """Whole numbers that say which rows agree in some columns, nulls with nulls."""
     known = rows.select(names).unique(maintain_order=True).with_row_index("#number")
     found = rows.select(names).join(known, on=list(names), how="left", maintain_order="left", nulls_equal=True)
-    return found["#number"].cast(pl.Int64).to_numpy()
+    return found["#number"].cast(pl.Int32).to_numpy()

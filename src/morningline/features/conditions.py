@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from morningline.features.columns import PLAIN_ZERO, numbers
-from morningline.features.listings import numbered, stable_order
+from morningline.features.sorting import numbered, stable_order
 from morningline.features.windows import AtLeast, AtMost, Near, Same
 from morningline.kit.compiled import compiled
 
@@ -18,17 +18,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from morningline.features.listings import Listing
-    from morningline.features.sums import Floats, Integers
+    from morningline.features.sorting import Integers, Places
+    from morningline.features.sums import Floats
     from morningline.features.windows import Condition
 
 
 def resembling(
-    asked: Integers,
+    asked: Places,
     listing: Listing,
     conditions: Sequence[Condition],
     ours: Sequence[Floats],
     theirs: Sequence[Floats],
-) -> tuple[Integers, Listing]:
+) -> tuple[Places, Listing]:
     """Keys of their own for the entrants of a key that ask alike, and the rows that each of them admits.
 
     Args:
@@ -47,18 +48,18 @@ def resembling(
     now, was = (np.array([column[rows] for column in side]) for side, rows in ((ours, one_of), (theirs, by_key)))
     tests = np.array([_test(condition) for condition in conditions])
     of, place = _admitted(asked[one_of], now, listing.code[by_key], was, tests)
-    codes = np.full(len(asked), -1, dtype=np.int64)
+    codes = np.full(len(asked), -1, dtype=np.int32)
     codes[asking] = question
     return codes, listing[by_key[place]].under(of)
 
 
-def _alike(codes: Integers, columns: Sequence[Floats]) -> tuple[Integers, Integers]:
+def _alike(codes: Places, columns: Sequence[Floats]) -> tuple[Places, Integers]:
     """Number rows that agree in code and columns, in the order of codes; and of each number one of its rows."""
     number = numbered(codes)[1]
     for column in columns:
         # Equal numbers have equal bits: zero has no sign here.
         level = numbered(column.view(np.int64))[1]
-        number = numbered(number * (int(level.max(initial=0)) + 1) + level)[1]
+        number = numbered(number.astype(np.int64) * (int(level.max(initial=0)) + 1) + level)[1]
     one = np.zeros(int(number.max(initial=-1)) + 1, dtype=np.int64)
     one[number] = np.arange(len(number))
     return number, one
@@ -79,10 +80,10 @@ def _test(condition: Condition) -> tuple[float, float, float, float]:
 
 @compiled
 def _admitted(
-    asked: Integers, now: NDArray[np.float64], code: Integers, was: NDArray[np.float64], tests: NDArray[np.float64]
-) -> tuple[Integers, Integers]:
+    asked: Places, now: NDArray[np.float64], code: Places, was: NDArray[np.float64], tests: NDArray[np.float64]
+) -> tuple[Places, Places]:
     """The rows of its key that meet all conditions of a question, and the question of each; in the order of keys."""
-    of, place = np.empty(len(code) + 1, np.int64), np.empty(len(code) + 1, np.int64)
+    of, place = np.empty(len(code) + 1, np.int32), np.empty(len(code) + 1, np.int32)
     count = begin = 0
     for question in range(len(asked)):
         while begin < len(code) and code[begin] < asked[question]:

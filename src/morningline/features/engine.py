@@ -176,7 +176,7 @@ def _centred(step: Centred, rows: pl.DataFrame) -> Floats:
     """Values less the mean of their group as it was known when the row itself became usable."""
     group = alike(rows, ("day", *step.by))
     usable, value = Moments.of(microseconds(rows["usable_at"])), single(numbers(rows[step.of]))
-    listing = Listing(group, np.arange(rows.height), usable, microseconds(rows["until"], FOREVER))
+    listing = Listing(group, np.arange(rows.height, dtype=np.int32), usable, microseconds(rows["until"], FOREVER))
     together = History(name=step.name, key=step.by, value=step.of, description="")
     mean = KeyHistories(Ranges(group, usable, listing), {step.of: value}).feature(together)
     return value.astype(np.float64) - mean

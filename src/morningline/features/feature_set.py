@@ -19,17 +19,8 @@ if TYPE_CHECKING:
 
 ENGINE = (
     *("asking.py", "columns.py", "conditions.py", "cutoffs.py", "definitions.py", "engine.py", "histories.py"),
-    *(
-        "listings.py",
-        "meetings.py",
-        "order_statistics.py",
-        "past.py",
-        "planning.py",
-        "rated.py",
-        "rating.py",
-        "scans.py",
-    ),
-    *("state.py", "sums.py", "windows.py", "within.py"),
+    *("listings.py", "meetings.py", "order_statistics.py", "past.py", "planning.py", "rated.py", "rating.py"),
+    *("scans.py", "sorting.py", "state.py", "sums.py", "windows.py", "within.py"),
 )
 """The files whose code decides a value."""
 

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from morningline.features.columns import Singles
     from morningline.features.definitions import History
     from morningline.features.listings import Listing, Ranges
-    from morningline.features.sums import Floats, Integers
+    from morningline.features.sorting import Integers, Places
+    from morningline.features.sums import Floats
 
 SUMMED = ("count", "sum", "mean", "rate")
 """What is made of sums, to which the rows of a correction are added without looking at the others again."""
@@ -121,7 +122,7 @@ class Column:
         self._usable_at = ranges.listing.usable_at
         self._faded: dict[int, tuple[Floats, Floats]] = {}
 
-    def summed(self, feature: History, low: Integers, high: Integers, more: More | None) -> Floats:
+    def summed(self, feature: History, low: Places, high: Places, more: More | None) -> Floats:
         """Number, sum, mean or rate of the rows `low <= i < high` of each pair, and of some more."""
         count = self._counts[high] - self._counts[low]
         if more is not None:
@@ -130,7 +131,7 @@ class Column:
             return count.astype(np.float64)
         return mean(feature, self._sums.between(low, high, more), count.astype(np.float64))
 
-    def aggregate(self, feature: History, low: Integers, high: Integers) -> Floats:
+    def aggregate(self, feature: History, low: Places, high: Places) -> Floats:
         """What the rows `low <= i < high` of each pair say."""
         count = (self._counts[high] - self._counts[low]).astype(np.float64)
         match feature.aggregate:
@@ -213,16 +214,16 @@ class Column:
     def _sums_of_days(self) -> tuple[RunningSums, RunningSums, RunningSums]:
         return RunningSums(self._days), RunningSums(self._days**2), RunningSums(self._days * self._apart)
 
-    def _highest(self, feature: History, low: Integers, high: Integers) -> Floats:
+    def _highest(self, feature: History, low: Places, high: Places) -> Floats:
         sign = -1.0 if feature.aggregate == "min" else 1.0
         return sign * highest_between(sign * self._values, low, high)
 
-    def _deviation(self, count: Floats, low: Integers, high: Integers) -> Floats:
+    def _deviation(self, count: Floats, low: Places, high: Places) -> Floats:
         first, second = (sums.between(low, high) for sums in self._sums_apart)
         variance = np.maximum(second - first * first / count, 0.0) / (count - 1)
         return np.where(count > 1, np.sqrt(variance), np.nan)
 
-    def _slope(self, count: Floats, low: Integers, high: Integers) -> Floats:
+    def _slope(self, count: Floats, low: Places, high: Places) -> Floats:
         days, squares, products = (sums.between(low, high) for sums in self._sums_of_days)
         spread = count * squares - days * days
         total = self._sums_apart[0].between(low, high)
@@ -234,7 +235,7 @@ class Column:
     def _ordered(self) -> OrderStatistics:
         return OrderStatistics(self._values[self._present])
 
-    def _quantile(self, share: float, low: Integers, high: Integers) -> Floats:
+    def _quantile(self, share: float, low: Places, high: Places) -> Floats:
         first, last = self._counts[low], self._counts[high]
         some = np.flatnonzero(last > first)
         first, last = first[some], last[some]
@@ -246,7 +247,7 @@ class Column:
         found[some] = lower + (place - below) * (upper - lower)
         return found
 
-    def _newest_of(self, feature: History, low: Integers, high: Integers) -> Floats:
+    def _newest_of(self, feature: History, low: Places, high: Places) -> Floats:
         row = self._newest[high]
         found = row >= low
         if feature.aggregate == "last":

@@ -11,15 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from morningline.features.sorting import numbered, stable_order, taken
 from morningline.features.windows import Days, Last
 from morningline.kit.compiled import compiled
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from numpy.typing import NDArray
-
-    from morningline.features.sums import Integers
+    from morningline.features.sorting import Integers, Places
     from morningline.features.windows import Window
 
 DAY = 86_400_000_000
@@ -33,10 +32,6 @@ FOREVER = np.iinfo(np.int64).max
 
 EXPANDED = 1 << 23
 """Rows listed at once for cut-offs between a row and its correction, which bounds the memory it takes."""
-
-
-DIGIT = 11
-"""Bits by which numbers are sorted at once: the counts of a digit's values stay in the processor's cache."""
 
 
 def usable_instants(instants: Integers, cutoffs: Integers) -> Integers:
@@ -54,7 +49,7 @@ class Moments:
     """
 
     instants: Integers
-    place: Integers
+    place: Places
 
     @classmethod
     def of(cls, instants: Integers) -> Moments:
@@ -62,7 +57,7 @@ class Moments:
         return cls(*numbered(instants))
 
     @cached_property
-    def order(self) -> Integers:
+    def order(self) -> Places:
         """Positions of the rows from the earliest to the latest, equal ones in the order they are in."""
         return stable_order(self.place)
 
@@ -79,11 +74,11 @@ class Listing:
         rival: Position of the row of the other side of a meeting, where rows are meetings.
     """
 
-    code: Integers
-    row: Integers
+    code: Places
+    row: Places
     usable: Moments
     until: Integers | None = None
-    rival: Integers | None = None
+    rival: Places | None = None
 
     @property
     def usable_at(self) -> Integers:
@@ -95,13 +90,14 @@ class Listing:
         """When each was corrected, microseconds."""
         return np.full(len(self.row), FOREVER) if self.until is None else self.until
 
-    def __getitem__(self, chosen: Integers | NDArray[np.bool_]) -> Listing:
+    def __getitem__(self, chosen: Integers | Places) -> Listing:
         """Some of the rows, in the order given."""
-        until, rival = (None if column is None else column[chosen] for column in (self.until, self.rival))
-        usable = Moments(self.usable.instants, self.usable.place[chosen])
-        return Listing(self.code[chosen], self.row[chosen], usable, until, rival)
+        until = None if self.until is None else taken(self.until, chosen)
+        rival = None if self.rival is None else taken(self.rival, chosen)
+        usable = Moments(self.usable.instants, taken(self.usable.place, chosen))
+        return Listing(taken(self.code, chosen), taken(self.row, chosen), usable, until, rival)
 
-    def under(self, code: Integers) -> Listing:
+    def under(self, code: Places) -> Listing:
         """The same rows under other keys."""
         return Listing(code, self.row, self.usable, self.until, self.rival)
 
@@ -125,7 +121,7 @@ class Ranges:
         alive: For each of `concerned`, the row in `corrected`.
     """
 
-    def __init__(self, asked: Integers, cutoffs: Moments, listing: Listing) -> None:
+    def __init__(self, asked: Places, cutoffs: Moments, listing: Listing) -> None:
         self._moments = cutoffs.instants
         self.pair_of, self._code, self._moment = _pairs(stable_order(asked, cutoffs.order), asked, cutoffs.place)
         self.cutoff: Integers = self._moments[self._moment]
@@ -140,21 +136,21 @@ class Ranges:
         # Before all time no row is usable: that is where a key's rows begin.
         self.begin = self._first_since(np.full_like(self._moments, NEVER))
         self.high = self._first_since(self._moments)
-        self._lows: dict[Window, Integers] = {}
+        self._lows: dict[Window, Places] = {}
         if self.corrected is not None:
             self.concerned, self.alive = self._between_corrections(self.corrected)
 
-    def _first_since(self, until: Integers) -> Integers:
+    def _first_since(self, until: Integers) -> Places:
         """The first row of each pair's key that became usable after an instant, which is given for each moment."""
         usable = usable_instants(self.listing.usable.instants, until)
         return _firsts(self._code, self._moment, usable, self.listing.code, self.listing.usable.place)
 
-    def low(self, window: Window) -> Integers:
+    def low(self, window: Window) -> Places:
         """The first row of each pair's window."""
         if window not in self._lows:
             low = self.begin
             if isinstance(window, Last):
-                low = np.maximum(low, self.high - window.rows)
+                low = np.maximum(low, self.high - np.int32(min(window.rows, len(self.listing.row))))
             elif isinstance(window, Days):
                 low = self._first_since(np.maximum(self._moments, NEVER + window.days * DAY) - window.days * DAY)
             self._lows[window] = low
@@ -169,10 +165,11 @@ class Ranges:
     def _between_corrections(self, corrected: Listing) -> tuple[Integers, Integers]:
         """Pairs that know a row which was corrected since, and the row."""
         wide = max(len(self._moments), 1)
-        pairs = self._code * wide + self._moment
+        pairs = self._code.astype(np.int64) * wide + self._moment
+        code = corrected.code.astype(np.int64)
         first = np.searchsorted(self._moments, corrected.usable_at)
         last = np.searchsorted(self._moments, corrected.corrected_at)
-        low, high = (np.searchsorted(pairs, corrected.code * wide + moment) for moment in (first, last))
+        low, high = (np.searchsorted(pairs, code * wide + moment) for moment in (first, last))
         row, pair = spans(low, high)
         return pair, row
 
@@ -187,7 +184,7 @@ class Ranges:
         code, cutoff = self._code[pairs], self.cutoff[pairs]
         of, row = spans(*_found(self.corrected.code, code))
         over = np.bincount(of[self.corrected.corrected_at[row] <= cutoff[of]], minlength=len(pairs))
-        _, era = numbered(code * (int(over.max(initial=0)) + 1) + over)
+        _, era = numbered(code.astype(np.int64) * (int(over.max(initial=0)) + 1) + over)
         first = np.unique(era, return_index=True)[1]
         low, high = _found(self.listing.code, code[first])
         moments = Moments.of(cutoff)
@@ -195,24 +192,24 @@ class Ranges:
             ours = np.flatnonzero((era >= eras[0]) & (era <= eras[-1]))
             known = self._known_then(code[first[eras]], cutoff[first[eras]])
             asked = Moments(moments.instants, moments.place[ours])
-            yield pairs[ours], Ranges(era[ours] - eras[0], asked, known)
+            yield pairs[ours], Ranges(era[ours] - np.int32(eras[0]), asked, known)
 
-    def _known_then(self, code: Integers, cutoff: Integers) -> Listing:
+    def _known_then(self, code: Places, cutoff: Integers) -> Listing:
         """The rows of keys as versions that are true at a cut-off or came later, each key under its place here."""
         corrected = self.corrected or self.listing
         of, row = spans(*_found(self.listing.code, code))
         of_corrected, was = spans(*_found(corrected.code, code))
         still = corrected.corrected_at[was] > cutoff[of_corrected]
         of_corrected, was = of_corrected[still], was[still]
-        one, other = self.listing[row].under(of), corrected[was].under(of_corrected)
+        one, other = self.listing[row].under(of.astype(np.int32)), corrected[was].under(of_corrected.astype(np.int32))
         rival = None if one.rival is None or other.rival is None else np.append(one.rival, other.rival)
         usable = Moments(one.usable.instants, np.append(one.usable.place, other.usable.place))
         rows = np.append(one.row, other.row)
-        listing = Listing(np.append(of, of_corrected), rows, usable, rival=rival)
+        listing = Listing(np.append(one.code, other.code), rows, usable, rival=rival)
         return listing[np.lexsort((rows if rival is None else rival, rows, usable.place))]
 
 
-def _found(codes: Integers, wanted: Integers) -> tuple[Integers, Integers]:
+def _found(codes: Places, wanted: Places) -> tuple[Integers, Integers]:
     """Where the rows of some keys begin and end, among rows sorted by key."""
     return np.searchsorted(codes, wanted), np.searchsorted(codes, wanted, side="right")
 
@@ -224,74 +221,11 @@ def by_key(listing: Listing) -> Listing:
     return listing[stable_order(listing.code)]
 
 
-def stable_order(codes: Integers, order: Integers | None = None) -> Integers:
-    """Positions that sort whole numbers, equal ones in the order they were in, or in the order given."""
-    order = np.arange(len(codes)) if order is None else order
-    keys = codes[order] - codes.min(initial=0)
-    return _radix_sort(keys.view(np.uint64), order)[0]
-
-
-def in_order_of(*columns: Integers) -> Integers:
-    """Positions that sort rows by the first column, equal ones by the next, and last in the order they were in."""
-    order = np.arange(len(columns[0]))
-    for column in reversed(columns):
-        order = stable_order(column, order)
-    return order
-
-
-def ordered(values: Integers) -> tuple[Integers, Integers]:
-    """Positions that sort whole numbers, equal ones in the order they were in, and the numbers in order."""
-    low = values.min(initial=0)
-    # Differences of any two are right modulo 2^64.
-    order, keys = _radix_sort((values - low).view(np.uint64), np.arange(len(values)))
-    return order, keys.view(np.int64) + low
-
-
-def numbered(values: Integers) -> tuple[Integers, Integers]:
-    """The distinct values in order, and which of them each value is."""
-    order, in_order = ordered(values)
-    new = np.diff(in_order, prepend=in_order[:1] - 1) != 0
-    number = np.empty(len(values), dtype=np.int64)
-    number[order] = np.cumsum(new) - 1
-    return in_order[new], number
-
-
 @compiled
-def _radix_sort(keys: NDArray[np.uint64], order: Integers) -> tuple[Integers, NDArray[np.uint64]]:
-    """Digit by digit of `DIGIT` bits, the lowest first (Knuth, TAOCP 3, section 5.2.5, algorithm R)."""
-    keys, order, next_keys, next_order = keys.copy(), order.copy(), np.empty_like(keys), np.empty_like(order)
-    some, all_of_them, in_order = np.uint64(0), np.uint64((1 << 64) - 1), True
-    for one in range(len(keys)):
-        some |= keys[one]
-        all_of_them &= keys[one]
-        in_order &= one == 0 or keys[one - 1] <= keys[one]
-    if in_order:
-        return order, keys
-    mask = np.uint64((1 << DIGIT) - 1)
-    for step in range(0, 64, DIGIT):
-        shift = np.uint64(step)
-        # Where all keys have the same digit, there is nothing to sort.
-        if ((some ^ all_of_them) >> shift) & mask == np.uint64(0):
-            continue
-        place = np.zeros((1 << DIGIT) + 1, np.int64)
-        for key in keys:
-            place[((key >> shift) & mask) + np.uint64(1)] += 1
-        for digit in range(1 << DIGIT):
-            place[digit + 1] += place[digit]
-        for one in range(len(keys)):
-            digit_of_one = (keys[one] >> shift) & mask
-            to = place[digit_of_one]
-            next_keys[to], next_order[to] = keys[one], order[one]
-            place[digit_of_one] = to + 1
-        keys, next_keys, order, next_order = next_keys, keys, next_order, order
-    return order, keys
-
-
-@compiled
-def _pairs(order: Integers, asked: Integers, place: Integers) -> tuple[Integers, Integers, Integers]:
+def _pairs(order: Places, asked: Places, place: Places) -> tuple[Places, Places, Places]:
     """The pair of each entrant, and key and moment of each pair; `order` sorts entrants by these."""
-    pair_of = np.empty(len(order), np.int64)
-    code, moment = np.empty(len(order), np.int64), np.empty(len(order), np.int64)
+    pair_of = np.empty(len(order), np.int32)
+    code, moment = np.empty(len(order), np.int32), np.empty(len(order), np.int32)
     count = 0
     for one in order:
         if count == 0 or code[count - 1] != asked[one] or moment[count - 1] != place[one]:
@@ -302,11 +236,9 @@ def _pairs(order: Integers, asked: Integers, place: Integers) -> tuple[Integers,
 
 
 @compiled
-def _firsts(
-    code: Integers, moment: Integers, usable: Integers, code_of_row: Integers, place_of_row: Integers
-) -> Integers:
+def _firsts(code: Places, moment: Places, usable: Integers, code_of_row: Places, place_of_row: Places) -> Places:
     """The first row of each pair's key that is not among the `usable` instants of its moment; pairs are in order."""
-    found = np.empty(len(code), np.int64)
+    found = np.empty(len(code), np.int32)
     row = 0
     for pair in range(len(code)):
         until = usable[moment[pair]]

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from morningline.features.listings import Listing, Moments, stable_order, usable_instants
+from morningline.features.listings import Listing, Moments, usable_instants
+from morningline.features.sorting import stable_order
 from morningline.kit.compiled import compiled
 
 if TYPE_CHECKING:
-    from morningline.features.sums import Integers
+    from morningline.features.sorting import Integers, Places
 
 
 class Past(NamedTuple):
@@ -26,16 +27,16 @@ class Past(NamedTuple):
     """
 
     begin: Integers
-    code: Integers
-    event: Integers
-    place: Integers
+    code: Places
+    event: Places
+    place: Places
     begin_of_event: Integers
-    of_event: Integers
+    of_event: Places
 
 
 def meetings(
-    event: Integers, asked: Integers, cutoffs: Moments, past_event: Integers, listing: Listing
-) -> tuple[Integers, Listing]:
+    event: Integers, asked: Places, cutoffs: Moments, past_event: Places, listing: Listing
+) -> tuple[Places, Listing]:
     """For each entrant the meetings of its entity with those of its rivals.
 
     Args:
@@ -51,7 +52,7 @@ def meetings(
     """
     by_entity, by_event = stable_order(listing.code), stable_order(past_event)
     sorted_at = np.empty_like(by_entity)
-    sorted_at[by_entity] = np.arange(len(by_entity))
+    sorted_at[by_entity] = np.arange(len(by_entity), dtype=np.int32)
     begin_of_event = _begins(past_event[by_event], int(past_event.max(initial=-1)))
     listing, past_event = listing[by_entity], past_event[by_entity]
     begin = _begins(listing.code, int(max(asked.max(initial=-1), listing.code.max(initial=-1))))
@@ -59,8 +60,8 @@ def meetings(
     starts = np.append(np.flatnonzero(np.diff(event, prepend=-1)), len(event))
     usable = usable_instants(listing.usable.instants, cutoffs.instants)[cutoffs.place]
     # Counted first, so that no more memory is taken than they need.
-    count = _met(starts, asked, usable, past, np.empty((3, 0), dtype=np.int64))
-    found = np.empty((3, count), dtype=np.int64)
+    count = _met(starts, asked, usable, past, np.empty((3, 0), dtype=np.int32))
+    found = np.empty((3, count), dtype=np.int32)
     _met(starts, asked, usable, past, found)
     entrant, own, rival = found
     place = np.maximum(listing.usable.place[own], listing.usable.place[rival])
@@ -68,17 +69,17 @@ def meetings(
     known = Listing(entrant, listing.row[own], Moments(listing.usable.instants, place), until, listing.row[rival])
     if until is not None:
         # Versions of two rows that were never true together are no meeting.
-        known = known[known.usable_at < until]
-    return np.where(asked < 0, -1, np.arange(len(asked))), known
+        known = known[np.flatnonzero(known.usable_at < until)]
+    return np.where(asked < 0, np.int32(-1), np.arange(len(asked), dtype=np.int32)), known
 
 
-def _begins(codes: Integers, last: int) -> Integers:
+def _begins(codes: Places, last: int) -> Integers:
     """Where each code up to the last begins in a sorted list, and where the list ends."""
     return np.searchsorted(codes, np.arange(last + 2))
 
 
 @compiled
-def _met(starts: Integers, asked: Integers, usable: Integers, past: Past, found: Integers) -> int:
+def _met(starts: Integers, asked: Places, usable: Integers, past: Past, found: Places) -> int:
     """Entrant, own row and rival's row of each meeting, into `found` where there is room; how many there are."""
     entered, seen = np.zeros(len(past.begin), np.int64), np.zeros(len(past.begin_of_event), np.int64)
     count = 0
@@ -111,7 +112,7 @@ def _meet(
     past: Past,
     entered: Integers,
     seen: Integers,
-    found: Integers,
+    found: Places,
     count: int,
 ) -> int:
     """Add the meetings of one entrant in the order in which they became usable."""
@@ -127,18 +128,16 @@ def _meet(
                 continue
             for _ in range(entered[past.code[rival]]):
                 if found.shape[1]:
-                    _insert(found, first, count, (entrant, own, rival), past.place)
+                    _insert(found, first, count, past.place, np.array([entrant, own, rival]))
                 count += 1
     return count
 
 
 @compiled
-def _insert(found: Integers, first: int, at: int, meeting: tuple[int, int, int], place: Integers) -> None:
+def _insert(found: Places, first: int, at: int, place: Places, meeting: Integers) -> None:
     """Put a meeting among those between `first` and `at`, after all that were usable when it became so."""
     usable = max(place[meeting[1]], place[meeting[2]])
     while at > first and max(place[found[1, at - 1]], place[found[2, at - 1]]) > usable:
-        for column in range(3):
-            found[column, at] = found[column, at - 1]
+        found[:, at] = found[:, at - 1]
         at -= 1
-    for column in range(3):
-        found[column, at] = meeting[column]
+    found[:, at] = meeting

@@ -22,7 +22,8 @@ import numpy as np
 
 from morningline import __version__
 from morningline.features.feature_set import ENGINE
-from morningline.features.listings import Listing, Moments, numbered
+from morningline.features.listings import Listing, Moments
+from morningline.features.sorting import numbered
 from morningline.kit.errors import ClusterError, InputError
 
 if TYPE_CHECKING:

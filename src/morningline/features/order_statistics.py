@@ -10,7 +10,8 @@ import numpy as np
 from morningline.kit.compiled import compiled
 
 if TYPE_CHECKING:
-    from morningline.features.sums import Floats, Integers
+    from morningline.features.sorting import Integers, Places
+    from morningline.features.sums import Floats
 
 
 SHORT = 32
@@ -43,7 +44,7 @@ class OrderStatistics:
             ranks = np.concatenate([ranks[~ones], ranks[ones]])
         return known, zeros
 
-    def smallest(self, low: Integers, high: Integers, place: Integers) -> Floats:
+    def smallest(self, low: Integers | Places, high: Integers | Places, place: Integers) -> Floats:
         """The value of each range `low <= i < high` that `place` others of it come before.
 
         Args:
@@ -60,7 +61,7 @@ class OrderStatistics:
 
 
 @compiled
-def _smallest_of_short(values: Floats, low: Integers, high: Integers, place: Integers) -> Floats:
+def _smallest_of_short(values: Floats, low: Integers | Places, high: Integers | Places, place: Integers) -> Floats:
     """The values of ranges of up to `SHORT` rows, which are sorted; others are left as chance has them."""
     found, in_order = np.empty(len(low)), np.empty(SHORT)
     for one in range(len(low)):
@@ -77,7 +78,7 @@ def _smallest_of_short(values: Floats, low: Integers, high: Integers, place: Int
 
 
 @compiled
-def _ranks(zeros: Integers, low: Integers, high: Integers, place: Integers) -> Integers:
+def _ranks(zeros: Integers, low: Integers | Places, high: Integers | Places, place: Integers) -> Integers:
     found = np.empty(len(low), np.int64)
     rows = zeros.shape[1] - 1
     for one in range(len(low)):

@@ -19,8 +19,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from morningline.features.definitions import Rating
+    from morningline.features.sorting import Integers, Places
     from morningline.features.state import State
-    from morningline.features.sums import Floats, Integers
+    from morningline.features.sums import Floats
 
 
 def rating_columns(name: str) -> tuple[str, str]:
@@ -104,7 +105,7 @@ def _contests(rows: pl.DataFrame) -> Integers:
 
 
 @compiled
-def _best_results(contests: Integers, code: Integers, results: Floats) -> Floats:
+def _best_results(contests: Integers, code: Places, results: Floats) -> Floats:
     """Results, of the entrants of one entity in a contest the best alone: the first of equal ones."""
     found, begin = results.copy(), 0
     for row in range(len(contests)):
@@ -117,7 +118,7 @@ def _best_results(contests: Integers, code: Integers, results: Floats) -> Floats
     return found
 
 
-def _last(after: Ratings, code: Integers, known: NDArray[np.bool_], entities: int) -> Ratings:
+def _last(after: Ratings, code: Places, known: NDArray[np.bool_], entities: int) -> Ratings:
     """Each entity's last rating among rows that are in order."""
     before = Ratings.unrated(entities)
     rows = np.flatnonzero(known & ~np.isnan(after.mean) & (code >= 0))
@@ -127,9 +128,9 @@ def _last(after: Ratings, code: Integers, known: NDArray[np.bool_], entities: in
     return before
 
 
-def _at_cutoffs(state: State, asked: Integers, code: Integers, after: Ratings, step: Rating) -> Ratings:
-    rows = np.flatnonzero(~np.isnan(after.mean) & (code >= 0))
-    listing = Listing(code[rows], rows, Moments.of(after.at[rows]), np.full(len(rows), FOREVER))
+def _at_cutoffs(state: State, asked: Places, code: Places, after: Ratings, step: Rating) -> Ratings:
+    rows = np.flatnonzero(~np.isnan(after.mean) & (code >= 0)).astype(np.int32)
+    listing = Listing(code[rows], rows, Moments.of(after.at[rows]))
     ranges = Ranges(asked, state.cutoffs, listing)
     some = ranges.high > ranges.begin
     newest = np.append(ranges.listing.row, 0)[np.where(some, ranges.high - 1, -1)]

@@ -17,7 +17,8 @@ from morningline.kit.compiled import compiled
 from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
-    from morningline.features.sums import Floats, Integers
+    from morningline.features.sorting import Integers, Places
+    from morningline.features.sums import Floats
 
     Columns = tuple[Floats, Floats, Integers]
 
@@ -150,7 +151,7 @@ System = Elo | PlackettLuce
 
 
 def rate(
-    contests: Integers, entities: Integers, results: Floats, at: Integers, before: Ratings, system: System
+    contests: Integers, entities: Integers | Places, results: Floats, at: Integers, before: Ratings, system: System
 ) -> Ratings:
     """Rate contest after contest.
 
@@ -175,7 +176,7 @@ def rate(
     starts = np.flatnonzero(np.diff(contests, prepend=contests[:1] - 1, append=contests[-1:] + 1))
     state = before.mean.copy(), before.spread.copy(), before.at.copy()
     after = Ratings.unrated(len(contests))
-    _rate(system.numbers, starts, entities, results, at, state, (after.mean, after.spread, after.at))
+    _rate(system.numbers, starts, entities.astype(np.int64), results, at, state, (after.mean, after.spread, after.at))
     return after
 
 

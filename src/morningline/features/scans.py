@@ -13,7 +13,8 @@ import numpy as np
 from morningline.kit.compiled import compiled
 
 if TYPE_CHECKING:
-    from morningline.features.sums import Floats, Integers
+    from morningline.features.sorting import Integers, Places
+    from morningline.features.sums import Floats
 
 
 @compiled
@@ -35,7 +36,7 @@ def fading(values: Floats, fades: Floats, begins: Integers) -> Floats:
 
 
 @compiled
-def highest_between(values: Floats, low: Integers, high: Integers) -> Floats:
+def highest_between(values: Floats, low: Integers | Places, high: Integers | Places) -> Floats:
     """The highest value of the rows `low <= i < high` of each range, NaN where there is none.
 
     Args:

@@ -10,8 +10,9 @@ import numpy as np
 import polars as pl
 
 from morningline.features.columns import KEYS, Codes, microseconds, numbers, single
-from morningline.features.listings import FOREVER, Listing, Moments, in_order_of
+from morningline.features.listings import FOREVER, Listing, Moments
 from morningline.features.past import Past
+from morningline.features.sorting import in_order_of
 from morningline.features.within import Groups
 from morningline.kit.errors import InputError
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from morningline.features.columns import Singles
     from morningline.features.planning import Plan
-    from morningline.features.sums import Integers
+    from morningline.features.sorting import Integers, Places
 
 IDENTITY = ("event_id", "entrant_id")
 GIVEN = (*IDENTITY, "day", "cutoff", "usable_at", "until")
@@ -103,7 +104,7 @@ class State:
         self.over = np.zeros(self.entrants.height, dtype=np.bool_)
         self.over[self._places.drop_nulls().to_numpy()] = True
         self._rows: dict[str, Rows] = {}
-        self._orders: dict[str, Integers] = {}
+        self._orders: dict[str, Places] = {}
         self._lock = Lock()
 
     def add_features(self, columns: Sequence[pl.Series]) -> None:
@@ -208,9 +209,9 @@ class Rows:
             self._values[name] = single(numbers(self.frame[name]))
         return self._values[name]
 
-    def listed(self, code: Integers) -> Listing:
+    def listed(self, code: Places) -> Listing:
         """The rows under keys, without those that have none (a negative code)."""
-        listing = Listing(code, np.arange(len(code)), self.usable, self.until)
+        listing = Listing(code, np.arange(len(code), dtype=np.int32), self.usable, self.until)
         return listing if code.min(initial=0) >= 0 else listing[np.flatnonzero(code >= 0)]
 
 

@@ -19,8 +19,9 @@ from morningline.kit.errors import InputError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from morningline.features.sorting import Integers, Places
+
     Floats = NDArray[np.float64]
-    Integers = NDArray[np.int64]
 
 COARSE, FINE = 12, 50
 """Units of the two whole numbers, as negative powers of two."""
@@ -46,7 +47,7 @@ class RunningSums:
         self._coarse, self._fine, largest = _running_whole(values)
         _require_addable(largest)
 
-    def between(self, low: Integers, high: Integers, more: More | None = None) -> Floats:
+    def between(self, low: Integers | Places, high: Integers | Places, more: More | None = None) -> Floats:
         """The sum of the rows `low <= i < high` of each range, and of some more rows."""
         if more is None:
             more = More(np.empty(0, dtype=np.int64), np.empty(0))
@@ -119,8 +120,8 @@ def _running_whole(values: Floats) -> tuple[Integers, Integers, float]:
 def _between(
     coarse: Integers,
     fine: Integers,
-    low: Integers,
-    high: Integers,
+    low: Integers | Places,
+    high: Integers | Places,
     of_more: Integers,
     coarse_more: Integers,
     fine_more: Integers,

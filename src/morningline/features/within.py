@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from morningline.features.columns import Singles
     from morningline.features.definitions import Within
-    from morningline.features.sums import Floats, Integers
+    from morningline.features.sorting import Integers
+    from morningline.features.sums import Floats
 
 
 @dataclass(frozen=True)
