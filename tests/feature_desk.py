@@ -192,10 +192,10 @@ def database(postgres_url: str) -> Iterator[Database]:
 
 
 @pytest.fixture
-def desk(database: Database, tmp_path: Path) -> Iterator[Desk]:
+def desk(database: Database, tmp_path: Path) -> Desk:
     """The desk before any fact came in."""
-    yield Desk(database, tmp_path)
     emptied(database)
+    return Desk(database, tmp_path)
 
 
 def emptied(database: Database) -> None:

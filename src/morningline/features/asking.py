@@ -10,15 +10,19 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from morningline.features.columns import as_series
 from morningline.features.conditions import numbers_of, resembling
 from morningline.features.histories import KeyHistories
 from morningline.features.listings import Moments, Ranges
 from morningline.features.meetings import meetings
 from morningline.features.sorting import stable_order
 from morningline.features.windows import Rivals, Same
+from morningline.kit.memory import give_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+
+    import polars as pl
 
     from morningline.features.columns import Singles
     from morningline.features.definitions import History
@@ -129,7 +133,7 @@ def here(questions: Iterable[Question]) -> Iterable[list[Singles]]:
     return (question.answer() for question in questions)
 
 
-def ask(state: State, features: Sequence[History], answer: Answerer) -> list[tuple[str, Singles]]:
+def ask(state: State, features: Sequence[History], answer: Answerer) -> list[pl.Series]:
     """Answer histories, the groups of them side by side.
 
     Args:
@@ -138,20 +142,20 @@ def ask(state: State, features: Sequence[History], answer: Answerer) -> list[tup
         answer: Where it is answered.
 
     Returns:
-        Name and values of each feature, NaN where it cannot be known, in the order of the entrants.
+        Each feature in the order of the entrants, null where it cannot be known.
     """
-    groups = grouped(features)
+
+    def answers(group: Group) -> list[pl.Series]:
+        columns = _answers(state, group, answer)
+        give_back()
+        return columns
+
     with ThreadPoolExecutor(THREADS) as pool:
-        answers = pool.map(lambda group: _answers(state, group, answer), groups)
-        found = {
-            feature.name: column
-            for group, columns in zip(groups, answers, strict=True)
-            for feature, column in zip(group.features, columns, strict=True)
-        }
-    return [(feature.name, found[feature.name]) for feature in features]
+        found = {column.name: column for columns in pool.map(answers, grouped(features)) for column in columns}
+    return [found[feature.name] for feature in features]
 
 
-def _answers(state: State, group: Group, answer: Answerer) -> list[Singles]:
+def _answers(state: State, group: Group, answer: Answerer) -> list[pl.Series]:
     question, places = _question(state, group), []
 
     def parts() -> Iterator[Question]:
@@ -163,7 +167,7 @@ def _answers(state: State, group: Group, answer: Answerer) -> list[Singles]:
     for number, answers in enumerate(answer(parts())):
         for column, values in zip(columns, answers, strict=True):
             column[places[number]] = values
-    return columns
+    return [as_series(feature.name, column) for feature, column in zip(group.features, columns, strict=True)]
 
 
 def _question(state: State, group: Group) -> Question:

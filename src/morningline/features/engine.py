@@ -131,7 +131,7 @@ def _look_back(
             if _rated(step) not in known:
                 new.setdefault(_rated(step), step)
         going = {which: pool.submit(take_rating, state, step) for which, step in new.items()}
-        state.add_features([as_series(name, values) for name, values in ask(state, histories, answer)])
+        state.add_features(ask(state, histories, answer))
         for which, future in going.items():
             state.rate(future.result().after)
             known[which] = new[which].name, future.result().at_cutoffs
