@@ -11,7 +11,7 @@ from morningline.features.columns import single_of
 from morningline.features.listings import DAY
 from morningline.features.order_statistics import OrderStatistics
 from morningline.features.scans import fading, highest_between
-from morningline.features.sums import More, RunningSums, running
+from morningline.features.sums import More, RunningSums, differences, running
 from morningline.features.windows import Days, Decay, Expanding, Rivals
 
 if TYPE_CHECKING:
@@ -124,16 +124,16 @@ class Column:
 
     def summed(self, feature: History, low: Places, high: Places, more: More | None) -> Floats:
         """Number, sum, mean or rate of the rows `low <= i < high` of each pair, and of some more."""
-        count = self._counts[high] - self._counts[low]
+        count = self._count(low, high)
         if more is not None:
             np.add.at(count, more.of, ~np.isnan(more.values))
         if feature.aggregate == "count":
-            return count.astype(np.float64)
-        return mean(feature, self._sums.between(low, high, more), count.astype(np.float64))
+            return count
+        return mean(feature, self._sums.between(low, high, more), count)
 
     def aggregate(self, feature: History, low: Places, high: Places) -> Floats:
         """What the rows `low <= i < high` of each pair say."""
-        count = (self._counts[high] - self._counts[low]).astype(np.float64)
+        count = self._count(low, high)
         match feature.aggregate:
             case "min" | "max":
                 return self._highest(feature, low, high)
@@ -173,6 +173,10 @@ class Column:
     @cached_property
     def _counts(self) -> Integers:
         return running(self._present)
+
+    def _count(self, low: Places, high: Places) -> Floats:
+        """How many values the rows `low <= i < high` of each pair have."""
+        return differences(self._counts, low, high)
 
     @cached_property
     def _sums(self) -> RunningSums:

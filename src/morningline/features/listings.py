@@ -163,7 +163,7 @@ class Ranges:
         return np.append(starts, len(self.listing.code))
 
     def _between_corrections(self, corrected: Listing) -> tuple[Integers, Integers]:
-        """Pairs that know a row which was corrected since, and the row."""
+        """Pairs that know a row which was corrected since, in order, and the row."""
         wide = max(len(self._moments), 1)
         pairs = self._code.astype(np.int64) * wide + self._moment
         code = corrected.code.astype(np.int64)
@@ -171,7 +171,8 @@ class Ranges:
         last = np.searchsorted(self._moments, corrected.corrected_at)
         low, high = (np.searchsorted(pairs, code * wide + moment) for moment in (first, last))
         row, pair = spans(low, high)
-        return pair, row
+        order = stable_order(pair)
+        return pair[order], row[order]
 
     def as_known_then(self) -> Iterator[tuple[Integers, Ranges]]:
         """Ranges of the concerned pairs alone, from rows as they were: some pairs of all, and their ranges.

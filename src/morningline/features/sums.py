@@ -59,7 +59,7 @@ class More:
     """Rows that some ranges have besides.
 
     Attributes:
-        of: The range of each.
+        of: The range of each, in order.
         values: NaN counts as nothing.
     """
 
@@ -126,16 +126,15 @@ def _between(
     coarse_more: Integers,
     fine_more: Integers,
 ) -> Floats:
-    coarse_units, fine_units = np.empty(len(low), np.int64), np.empty(len(low), np.int64)
-    for one in range(len(low)):
-        coarse_units[one] = coarse[high[one]] - coarse[low[one]]
-        fine_units[one] = fine[high[one]] - fine[low[one]]
-    for more in range(len(of_more)):
-        coarse_units[of_more[more]] += coarse_more[more]
-        fine_units[of_more[more]] += fine_more[more]
     found = np.empty(len(low))
+    more = 0
     for one in range(len(low)):
-        found[one] = coarse_units[one] * 2.0**-COARSE + fine_units[one] * 2.0**-FINE
+        coarse_units, fine_units = coarse[high[one]] - coarse[low[one]], fine[high[one]] - fine[low[one]]
+        while more < len(of_more) and of_more[more] == one:
+            coarse_units += coarse_more[more]
+            fine_units += fine_more[more]
+            more += 1
+        found[one] = coarse_units * 2.0**-COARSE + fine_units * 2.0**-FINE
     return found
 
 
@@ -143,4 +142,13 @@ def running(values: Integers | NDArray[np.bool_]) -> Integers:
     """Running totals of whole numbers, from zero."""
     found = np.zeros(len(values) + 1, dtype=np.int64)
     np.cumsum(values, out=found[1:])
+    return found
+
+
+@compiled
+def differences(totals: Integers, low: Places, high: Places) -> Floats:
+    """How much running totals grow along each range `low <= i < high`."""
+    found = np.empty(len(low))
+    for one in range(len(low)):
+        found[one] = totals[high[one]] - totals[low[one]]
     return found
