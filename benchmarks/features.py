@@ -45,6 +45,8 @@ T = TypeVar("T")
 GIB = 2**30
 RIVAL = Path(__file__).parent / "rivals" / "window_features.py"
 UV = Path(sys.executable).parent / "uv"
+# As many columns are read as a large set trains with.
+MOST_READ = 150
 # With plain rows of a horse, pandas takes a minute; a tenth of the horses says as much.
 SAMPLE = 10
 RIVALS = {
@@ -125,6 +127,8 @@ def own_sets(folder: Path, rows: int, names: Sequence[str], repeat: int) -> list
         found.append(own(f"{title}, {count} features", name, folder, repeat))
         found.append(own("  the same in slices, stored", name, folder, 1, measure_slices))
         found.append(own("  a day's results and the next day's cards", name, folder, repeat, measure_day))
+        read_too = f"  {min(count, MOST_READ)} of its columns read into NumPy"
+        found.append(own(read_too, name, folder, repeat, measure_read))
     return found
 
 
@@ -246,6 +250,14 @@ def measure_day(name: str, folder: Path) -> dict[str, float]:
     started = time.perf_counter()
     rows = compute_stored(name, folder, late, None)
     return {"rows": rows, "seconds": time.perf_counter() - started, "peak": peak_gib()}
+
+
+def measure_read(name: str, folder: Path) -> dict[str, float]:
+    """Read what was stored as a matrix, as training does."""
+    store = store_of(name, folder)
+    started = time.perf_counter()
+    matrix = store.read(names=store.features.names[:MOST_READ]).drop(IDENTITY).drop("day", "as_of").to_numpy()
+    return {"rows": len(matrix), "seconds": time.perf_counter() - started, "peak": peak_gib()}
 
 
 def last_days(folder: Path) -> date:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import date
 
-    from deltalake import DeltaTable
+    from deltalake import DeltaTable, WriterProperties
 
 STATE = "morningline.state"
 """Key of what a commit says of itself, among its own words."""
@@ -110,7 +110,12 @@ class MonthlyTable:
         try:
             if base is None:
                 write_deltalake(
-                    self.path, rows, partition_by=["month"], configuration=CONFIGURATION, commit_properties=words
+                    self.path,
+                    rows,
+                    partition_by=["month"],
+                    configuration=CONFIGURATION,
+                    writer_properties=_written(rows.schema),
+                    commit_properties=words,
                 )
             else:
                 write_deltalake(
@@ -120,6 +125,7 @@ class MonthlyTable:
                     mode="overwrite",
                     partition_by=["month"],
                     predicate=None if months is None else f"month IN ({', '.join(map(repr, months))})",
+                    writer_properties=_written(rows.schema),
                     commit_properties=words,
                 )
         except DeltaError as error:
@@ -225,6 +231,18 @@ class MonthlyTable:
             raise NotFoundError(
                 f"{self.noun} have no Delta version {version}.", allowed=f"0 to {DeltaTable(self.path).version()}"
             ) from error
+
+
+def _written(schema: pl.Schema) -> WriterProperties:
+    """Numbers without dictionaries, which are larger than numbers and are held for each month until all are written."""
+    from deltalake import ColumnProperties, WriterProperties
+
+    texts = [name for name, dtype in schema.items() if dtype == pl.String]
+    return WriterProperties(
+        compression="ZSTD",
+        default_column_properties=ColumnProperties(dictionary_enabled=False),
+        column_properties=dict.fromkeys(texts, ColumnProperties(dictionary_enabled=True)),
+    )
 
 
 def _as_commit(entry: dict[str, Any]) -> Commit:
