@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from features_by_loops import FIND
 from morningline.features.order_statistics import OrderStatistics
-from morningline.features.scans import fading, highest_between
+from morningline.features.scans import fading, first_of_key, highest_between
 from morningline.features.sorting import ordered, stable_order
 from morningline.features.sums import LARGEST, More, RunningSums, running, whole
 from morningline.kit.errors import InputError
@@ -108,13 +108,14 @@ def test_the_highest_of_ranges_that_move_forward_is_what_a_loop_finds(column, da
 
 @given(st.lists(columns, max_size=12), st.data())
 @settings(FIND, max_examples=60)
-def test_a_fading_sum_is_what_a_loop_gives(keys, data):
+def test_a_fading_sum_and_the_first_value_of_a_key_are_what_a_loop_gives(keys, data):
     begins, flat = np.array([0, *np.cumsum([len(k) for k in keys], dtype=np.int64)]), [v for rows in keys for v in rows]
     fades = np.array([data.draw(st.sampled_from([0.0, 0.25, 0.5, 1.0])) for _ in flat])
     filled = np.nan_to_num(np.array(flat))
-    found = fading(filled, fades, begins)
+    found, first_ones = fading(filled, fades, begins), first_of_key(np.array(flat), begins)
     for first, last in pairwise(begins.tolist()):
-        total = 0.0
+        total, known = 0.0, [value for value in flat[first:last] if not math.isnan(value)]
+        assert set(first_ones[first:last]) <= {known[0] if known else 0.0}
         for row in range(first, last):
             total = filled[row] + total * (fades[row] if row > first else 0.0)
             assert found[row] == total

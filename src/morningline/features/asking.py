@@ -150,8 +150,10 @@ def ask(state: State, features: Sequence[History], answer: Answerer) -> list[pl.
         give_back()
         return columns
 
+    # The longest first, so that none is left to be waited for alone at the end.
+    groups = sorted(grouped(features), key=lambda group: len(group.features), reverse=True)
     with ThreadPoolExecutor(THREADS) as pool:
-        found = {column.name: column for columns in pool.map(answers, grouped(features)) for column in columns}
+        found = {column.name: column for columns in pool.map(answers, groups) for column in columns}
     return [found[feature.name] for feature in features]
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from morningline.features.columns import single_of
 from morningline.features.listings import DAY
 from morningline.features.order_statistics import OrderStatistics
-from morningline.features.scans import fading, highest_between
+from morningline.features.scans import fading, first_of_key, highest_between
 from morningline.features.sums import More, RunningSums, differences, running
 from morningline.features.windows import Days, Decay, Expanding, Rivals
 
@@ -195,10 +195,7 @@ class Column:
     @cached_property
     def _first_of_key(self) -> Floats:
         """The first value of each row's key: less it, values that hardly differ are small, and so are their squares."""
-        after = np.where(self._present, np.arange(len(self._values)), len(self._values))
-        oldest = np.append(np.minimum.accumulate(after[::-1])[::-1], len(self._values))
-        found: Floats = np.append(self._filled, 0.0)[oldest[self._begin_of_row]]
-        return found
+        return first_of_key(self._values, self._ranges.begins)
 
     @cached_property
     def _apart(self) -> Floats:

@@ -36,6 +36,23 @@ def fading(values: Floats, fades: Floats, begins: Integers) -> Floats:
 
 
 @compiled
+def first_of_key(values: Floats, begins: Integers) -> Floats:
+    """The first value of each row's key, 0 where it has none.
+
+    Args:
+        values: Of the rows, NaN where there is none.
+        begins: The first row of each key, in order, and the number of rows at the end.
+    """
+    found = np.zeros(len(values))
+    for key in range(len(begins) - 1):
+        for row in range(begins[key], begins[key + 1]):
+            if not np.isnan(values[row]):
+                found[begins[key] : begins[key + 1]] = values[row]
+                break
+    return found
+
+
+@compiled
 def highest_between(values: Floats, low: Integers | Places, high: Integers | Places) -> Floats:
     """The highest value of the rows `low <= i < high` of each range, NaN where there is none.
 
