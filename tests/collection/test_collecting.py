@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -13,7 +13,7 @@ from collection.board import FIRST, NOON, Board, Calls, Steps, collect, loader_o
 from morningline.collection import fetching
 from morningline.collection.reparsing import reparse
 from morningline.facts.states import first_change, mark
-from morningline.kit.errors import PlanError, QuotaError
+from morningline.kit.errors import PlanError, QuotaError, RefusedError
 from morningline.wiring.program import domain_named
 
 if TYPE_CHECKING:
@@ -107,6 +107,34 @@ def test_a_day_that_fails_stops_no_other_and_is_tried_again(facts: Facts, tmp_pa
     assert collect(facts.database, tmp_path, calls)["fetches"] == {"complete": 1}
     # Cards that come late take the place of what the results said.
     assert set(facts.rows("SELECT basis FROM ra_runners")) == {"card"}
+
+
+def test_a_nul_in_a_row_turns_it_away_and_stops_no_other(facts: Facts, tmp_path: Path):
+    def spoiled(ask: Ask) -> list[dict[str, Any]]:
+        items = races(ask)
+        if ask.day == FIRST and ask.endpoint == "racecards":
+            items[0]["runners"][0]["called"] = "a\0b\\u0000"
+        return items
+
+    summary = collect(facts.database, tmp_path, Calls(board=spoiled), wanted(2))
+    assert (summary["status"], summary["fetches"]) == ("partial", {"complete": 3, "lossy": 1})
+    assert facts.rows("SELECT target, reason, payload->>'called' FROM quarantine") == [
+        ("files.cards", "it holds a NUL character, which no text can", "a␀b\\u0000")
+    ]
+    (standing,) = facts.rows("SELECT rows_read, rows_kept, rows_quarantined FROM coverage WHERE status = 'lossy'")
+    assert standing == (6, 5, 1)
+    assert counts(facts)["ra_runners"] == 12
+
+
+def test_a_nul_in_what_the_feed_says_of_a_failure_is_shown_as_its_symbol(facts: Facts, tmp_path: Path):
+    def refusing(ask: Ask) -> None:
+        if ask.endpoint == "racecards":
+            raise RefusedError("It said: a\0b")
+
+    assert collect(facts.database, tmp_path, Calls(before=refusing), wanted(1))["fetches"]["failed"] == 1
+    assert facts.rows("SELECT message FROM collection_errors") == ["It said: a␀b"]
+    (reason,) = facts.rows("SELECT reason FROM coverage WHERE status = 'failed'")
+    assert "a␀b" in reason
 
 
 def test_a_plan_that_does_not_include_an_endpoint_is_asked_once(facts: Facts, tmp_path: Path):

@@ -76,6 +76,11 @@ def refuse(run: Run) -> None:
     raise InputError(f"There is no {run.parameters['what']!r}.", allowed="something else", do="Ask for it.")
 
 
+def garble(run: Run) -> None:
+    run.progress("Reading a\0b", 0.5)
+    raise InputError("There is no 'a\0b'.")
+
+
 def stumble(run: Run) -> float:
     return run.step("divide", lambda: 1 / 0)
 
@@ -107,6 +112,7 @@ KINDS = {
         Kind("deaf", deaf),
         Kind("ticks", ticks),
         Kind("refuse", refuse),
+        Kind("garble", garble),
         Kind("stumble", stumble),
         Kind("flaky", flaky),
         Kind("echo", echo),

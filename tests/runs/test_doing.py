@@ -47,6 +47,14 @@ def test_what_a_run_refuses_comes_back_as_the_same_error(office: Office):
 
 
 @pytest.mark.usefixtures("worker")
+def test_a_nul_in_what_a_run_says_ends_nothing_else_and_is_shown_as_its_symbol(office: Office):
+    row = office.wait(office.ask("garble"))
+    assert (row.status, row.sentence) == ("failed", "Reading a␀b")
+    assert office.said(row.id) == "There is no 'a␀b'."
+    assert restore(msgspec.json.decode(row.error or "")).message == "There is no 'a\0b'."
+
+
+@pytest.mark.usefixtures("worker")
 def test_a_fault_of_the_program_keeps_its_traceback(office: Office):
     row = office.wait(office.ask("stumble"))
     recorded = msgspec.json.decode(row.error or "")

@@ -67,7 +67,9 @@ def refused(facts: Facts, mapping: str, *, folder: Path | None = None) -> InputE
         (tiny(file='format = "xls"'), "of no known format"),
         (tiny(file='encoding = "utf-9"'), "no text encoding 'utf-9'"),
         (tiny(file='encoding = "rot13"'), "no text encoding 'rot13'"),
-        (tiny(file='encoding = "hex\\u0000"'), "no text encoding"),
+        (tiny(file='encoding = "hex\\u0000"'), "holds a NUL character"),
+        (tiny(runner='going = { constant = "a\\u0000" }'), "holds a NUL character"),
+        (tiny(runner='"draw\\u0000" = "draw"'), "holds a NUL character"),
         (tiny(file='encoding = "undefined"'), "is not undefined"),
         (tiny().replace('"rows.*"', '"../rows.csv"'), "has the path"),
         (tiny().replace('"rows.*"', '"/etc/passwd"'), "has the path"),
@@ -159,6 +161,30 @@ def test_a_ragged_record_is_set_aside_and_the_others_are_kept(facts: Facts, line
     ((stored, row),) = facts.rows("SELECT reason, row FROM quarantine WHERE target = 'files.rows'")
     assert stored.startswith(reason)
     assert row == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("\\u0000", "\\u0000"),
+        ("\\\\u0000", "\\\\u0000"),
+        ("a\0\\u0000", "a␀\\u0000"),
+        ("\0\0\\\0", "␀␀\\␀"),
+    ],
+)
+def test_a_quarantined_row_shows_a_nul_as_its_symbol_and_the_escape_of_one_as_it_is(
+    facts: Facts, cell: str, shown: str
+):
+    facts.write("rows.csv", f"{ROWS}r2,no day,b,{cell}\n")
+    assert facts.bring(tiny()).rows_quarantined
+    assert set(facts.rows("SELECT payload->>'x' FROM quarantine WHERE row = 2")) == {shown}
+
+
+def test_a_record_that_cannot_be_read_shows_its_nul_as_the_symbol(facts: Facts):
+    good = '{"race": "r1", "day": "2024-05-01", "horse": "a"}'
+    facts.write("rows.jsonl", f'{good}\n["\0", "\\u0000"]\n')
+    facts.bring(tiny())
+    assert facts.rows("SELECT payload #>> '{}' FROM quarantine") == ['["␀", "\\u0000"]']
 
 
 @pytest.mark.parametrize(

@@ -78,6 +78,7 @@ def text_cells(header: str) -> st.SearchStrategy[list[str]]:
             "1e400",
             "NaN",
             "\0",
+            "\\u0000",
             "'",
             '"',
             "é",

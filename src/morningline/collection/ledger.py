@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from datetime import date, datetime  # noqa: TC003  # the field types are read when a plan is
 from typing import TYPE_CHECKING, Any
 
+from morningline.kit.nul import show_nul
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -182,7 +184,14 @@ def note(
     values = [
         (
             *(feed, o.item.endpoint, o.item.day, o.item.generation),
-            *(o.status, o.reason and o.reason[:1_000], o.said, o.events, o.pages, *(o.rows or (None, None, None))),
+            *(
+                o.status,
+                o.reason and show_nul(o.reason[:1_000]),
+                o.said,
+                o.events,
+                o.pages,
+                *(o.rows or (None, None, None)),
+            ),
             *(o.fetched_at, number, run_id),
         )
         for o in outcomes
@@ -221,5 +230,5 @@ def note_error(
     connection.execute(
         "INSERT INTO collection_errors (at, run_id, feed, endpoint, day, kind, message)"
         " VALUES (clock_timestamp(), %s, %s, %s, %s, %s, %s)",
-        (run_id, feed, item.endpoint, item.day, type(error).__name__, str(error)[:2_000]),
+        (run_id, feed, item.endpoint, item.day, type(error).__name__, show_nul(str(error)[:2_000])),
     )

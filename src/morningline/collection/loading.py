@@ -19,7 +19,7 @@ from morningline.sources.convert import CONVERTERS
 from morningline.sources.importing import take_in
 from morningline.sources.joining import complete
 from morningline.sources.quarantine import quarantine_rows
-from morningline.sources.reading import Source, SourceFile
+from morningline.sources.reading import Source, SourceFile, without_nul
 from morningline.sources.records import RECORDS
 
 if TYPE_CHECKING:
@@ -160,9 +160,11 @@ def _as_sources(mapping: Mapping, rows: FeedRows, known_at: Map[str, str | None]
             frame = pl.DataFrame(schema={"#file": pl.String, "#row": pl.UInt32})
         known = pl.col("#file").replace_strict(known_at, default=None, return_dtype=pl.String)
         frame = frame.with_columns(known.alias("known_at"))
-        sources[name] = Source(frame, frame, broken=list(rows.broken.get(name, ())))
-        if frame.height:
-            sources[name].files.append(SourceFile(name, "", frame.height))
+        height, broken = frame.height, list(rows.broken.get(name, ()))
+        frame = without_nul(frame, broken)
+        sources[name] = Source(frame, frame, broken=broken)
+        if height:
+            sources[name].files.append(SourceFile(name, "", height))
     return sources
 
 

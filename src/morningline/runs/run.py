@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from morningline.kit.nul import show_nul
 from morningline.runs.agreement import DEAD_SECONDS
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class Run:
             RunStopped: The work has to stop.
         """
         with self._lock:
-            self._told.sentence, self._told.share = doing, min(max(float(done), 0.0), 1.0)
+            self._told.sentence, self._told.share = show_nul(doing), min(max(float(done), 0.0), 1.0)
             self._told.figures.update(figures)
             self._told.changed = True
         self.check()
@@ -120,7 +121,7 @@ class Run:
             level: debug, info, warning or error.
         """
         with self._lock:
-            self._told.lines.append((level, message))
+            self._told.lines.append((level, show_nul(message)))
 
     def check(self) -> None:
         """Stop here if the run was cancelled, taken over, or the worker stops.

@@ -14,6 +14,7 @@ import polars as pl
 
 from morningline.kit.clock import local_day_bounds
 from morningline.kit.errors import InputError
+from morningline.kit.nul import NUL
 from morningline.sources.clocks import Rule
 
 if TYPE_CHECKING:
@@ -227,8 +228,22 @@ def read_mapping(path: Path) -> Mapping:
         ) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise InputError(f"The mapping {path.name} is not TOML: {error}.", do="Correct the line it names.") from error
+    if _holds_nul(msgspec.to_builtins(mapping)):
+        raise InputError(
+            f"The mapping {path.name} holds a NUL character, which no text of the database can.",
+            allowed="text",
+            do="Remove the escape that stands for it, such as \\u0000.",
+        )
     _check(mapping, path.name)
     return mapping
+
+
+def _holds_nul(value: object) -> bool:
+    if isinstance(value, dict):
+        return _holds_nul([*value, *value.values()])
+    if isinstance(value, list):
+        return any(map(_holds_nul, value))
+    return isinstance(value, str) and NUL in value
 
 
 def _check(mapping: Mapping, name: str) -> None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from morningline.kit.nul import NUL, NUL_SHOWN, show_nul_in_json
 from morningline.sources.reading import PLACE
 from morningline.sources.report import EXAMPLES, Turned
-from morningline.sources.texts import NUL, NUL_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping as Map
@@ -101,11 +101,8 @@ def quarantine_rows(sources: Map[str, Source], found: pl.DataFrame, import_id: s
         pl.col("#file").alias("file"),
         pl.col("#row").cast(pl.Int64).alias("row"),
         # PostgreSQL's JSON has no NUL; a record that holds one was refused for it, and shows it as its symbol.
-        pl.col("payload").str.replace_all(NUL_IN_JSON, NUL_SHOWN, literal=True),
+        pl.col("payload").map_elements(show_nul_in_json, return_dtype=pl.String),
     )
-
-
-NUL_IN_JSON = "\\u0000"
 
 
 def _digest(text: str) -> str:

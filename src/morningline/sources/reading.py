@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from morningline.kit.errors import InputError
+from morningline.kit.nul import NUL, show_nul
 from morningline.kit.plugins import load_plugins
 from morningline.sources.formats import COMPRESSIONS, FileFormat, read_bytes
 from morningline.sources.mapping import RESERVED
-from morningline.sources.texts import NUL, NUL_SHOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -137,7 +137,7 @@ def read_kind(name: str, file: File, folder: Path, progress: Callable[[str], Non
         held = records.frame.height + len(records.broken)
         source.files.append(SourceFile(label, sha256(content).hexdigest(), held))
         source.broken += [_broken(label, row, reason, text) for row, reason, text in records.broken]
-        frames.append(_without_nul(records.frame.with_columns(pl.lit(label).alias("#file")), source))
+        frames.append(without_nul(records.frame.with_columns(pl.lit(label).alias("#file")), source.broken))
     if paths and not file.optional and not any(f.rows for f in source.files):
         raise InputError(
             f"The files of {name!r} ({', '.join(f.name for f in source.files[:5])}) have a header and no records.",
@@ -150,6 +150,24 @@ def read_kind(name: str, file: File, folder: Path, progress: Callable[[str], Non
         source.original = pl.concat(frames, how="diagonal")
         source.frame = source.original.with_columns(pl.when(~text.is_in(missing)).then(text).name.keep())
     return source
+
+
+def without_nul(frame: pl.DataFrame, broken: list[BrokenRecord]) -> pl.DataFrame:
+    """Set records aside that hold a character which no text of the database can hold.
+
+    Args:
+        frame: Text columns, and `#file` and `#row` for where a row stands.
+        broken: Where the records that hold one are added.
+    """
+    texts = [pl.col(n).str.contains(NUL, literal=True).fill_null(value=False) for n in frame.columns if n != "#row"]
+    holds = frame.select(pl.any_horizontal(texts)).to_series()
+    if holds.any():
+        reason = "it holds a NUL character, which no text can"
+        for row in frame.filter(holds).iter_rows(named=True):
+            text = payload({n: show_nul(v) if isinstance(v, str) else v for n, v in row.items()})
+            broken.append(BrokenRecord(row["#file"], row["#row"], reason, reason, text))
+        frame = frame.filter(~holds)
+    return frame
 
 
 def _paths(name: str, file: File, folder: Path) -> list[Path]:
@@ -209,16 +227,3 @@ def _refuse_reserved(frame: pl.DataFrame, name: str) -> None:
                 allowed="any other name",
                 do="Rename the column in the file.",
             )
-
-
-def _without_nul(frame: pl.DataFrame, source: Source) -> pl.DataFrame:
-    """Set records aside that hold a character which no text of the database can hold."""
-    texts = [pl.col(n).str.contains(NUL, literal=True).fill_null(value=False) for n in frame.columns if n != "#row"]
-    holds = frame.select(pl.any_horizontal(texts)).to_series()
-    if holds.any():
-        reason = "it holds a NUL character, which no text can"
-        for row in frame.filter(holds).iter_rows(named=True):
-            text = payload({n: v.replace(NUL, NUL_SHOWN) if isinstance(v, str) else v for n, v in row.items()})
-            source.broken.append(BrokenRecord(row["#file"], row["#row"], reason, reason, text))
-        frame = frame.filter(~holds)
-    return frame

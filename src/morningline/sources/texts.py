@@ -15,9 +15,6 @@ if TYPE_CHECKING:
 
     from morningline.sources.mapping import Column
 
-NUL, NUL_SHOWN = "\0", "␀"
-"""A character that no text of the database can hold, and the symbol that stands for it where it is shown."""
-
 
 def raw_text(column: Column) -> pl.Expr:
     """The text as the source has it; null where it is missing.

@@ -159,6 +159,12 @@ def test_a_nul_character_is_set_aside_before_it_reaches_the_database() -> None:
     assert [b.kind for b in rows.broken["result_runners"]] == ["comment holds a NUL character, which no text can"]
 
 
+def test_a_nul_in_a_key_nobody_knows_is_kept_as_its_symbol() -> None:
+    rows = read(results(result("rac_1", result_runner(1, new="a\0b\\u0000"))))
+    assert column(rows, "result_runners", "extra") == ['{"new":"a␀b\\\\u0000"}']
+    assert not rows.broken
+
+
 def test_a_body_that_became_unreadable_is_set_aside_whole() -> None:
     rows = read(b'{"results": [', results(result()))
     assert [(b.row, b.scope) for b in rows.broken["result_races"]] == [(1, "row")]

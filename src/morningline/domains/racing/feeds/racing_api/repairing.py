@@ -21,7 +21,7 @@ from morningline.domains.racing.feeds.racing_api.documents import (
 )
 from morningline.domains.racing.feeds.racing_api.shapes import attribute
 from morningline.domains.racing.feeds.racing_api.strict import gather_news, record_decoder, record_type
-from morningline.sources.texts import NUL, NUL_SHOWN
+from morningline.kit.nul import NUL, show_nul, show_nul_in_json
 
 if TYPE_CHECKING:
     from morningline.domains.racing.feeds.racing_api.shapes import Record, Shape
@@ -98,7 +98,8 @@ class _Repair:
             setattr(record, shape.items, items)
         if extra:
             self.found.unknown.update(f"{path}.{key}" for key in extra)
-            record.extra = msgspec.json.encode(extra, order="sorted").decode()
+            # A query may read it as JSON of the database, which has no NUL.
+            record.extra = show_nul_in_json(msgspec.json.encode(extra, order="sorted").decode())
         return record
 
     def _parts(self, items: msgspec.Raw, content: bytes, shape: Shape) -> list[msgspec.Raw]:
@@ -128,7 +129,7 @@ def _text(content: bytes) -> tuple[str | None, str]:
     except FAULTS:
         return None, f"is no text: {_shown(content)}"
     if isinstance(value, str) and NUL in value:
-        return None, f"holds a NUL character, which no text can: {value.replace(NUL, NUL_SHOWN)}"
+        return None, f"holds a NUL character, which no text can: {show_nul(value)}"
     return (str(value).lower() if isinstance(value, bool) else value), ""
 
 
