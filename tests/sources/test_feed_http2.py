@@ -7,7 +7,6 @@ import os
 import socket
 import ssl
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -80,7 +79,9 @@ def modern(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModernSe
 
 def test_connections_are_kept_where_the_server_speaks_http2(modern: ModernServer):
     left: list[float] = []
-    with Caller(settings_of(TinyFeed(), modern.url), None) as caller, ThreadPoolExecutor(4) as pool:
+    # Nothing here is about time: four handshakes at once may take a busy machine seconds.
+    patient = {"connect_seconds": 60.0, "read_seconds": 60.0, "total_seconds": 60.0}
+    with Caller(settings_of(TinyFeed(), modern.url, **patient), None) as caller, ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda n: caller.get(ask(n), left.append), range(40)))
     assert {(answer.status, answer.body, answer.failure) for answer in answers} == {(200, GOOD, None)}
     assert set(modern.versions) == {"2"}
@@ -89,12 +90,12 @@ def test_connections_are_kept_where_the_server_speaks_http2(modern: ModernServer
 
 
 def test_a_call_that_drips_ends_at_its_deadline_and_disturbs_no_other(modern: ModernServer):
-    quick = {"read_seconds": 0.5, "total_seconds": 1.0}
+    # Long enough for a busy machine to answer the others; what drips would never end by itself.
+    quick = {"connect_seconds": 3.0, "read_seconds": 3.0, "total_seconds": 3.0}
     with Caller(settings_of(TinyFeed(), modern.url, **quick), None) as caller, ThreadPoolExecutor(4) as pool:
-        began = time.monotonic()
         dripping = pool.submit(caller.get, ask(path="/drip"), lambda _at: None)
         others = list(pool.map(lambda n: caller.get(ask(n, path="/slow"), lambda _at: None), range(12)))
-        ended = dripping.result(timeout=10)
+        ended = dripping.result(timeout=60)
         assert (ended.status, ended.failure) == (None, "timeout")
-        assert time.monotonic() - began < 3
+        assert 3_000 <= ended.ms < 10_000
     assert {(answer.status, answer.body) for answer in others} == {(200, GOOD)}
