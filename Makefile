@@ -5,6 +5,8 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 UV_VERSION := 0.13.8
 STAMP := $(VENV)/.installed
+# A file is tested by one process, which makes once what its tests share; each process has a PostgreSQL of its own.
+ON_EVERY_CORE := --numprocesses logical --maxprocesses 4 --dist loadfile
 # Where a proxy signs its own certificates, the system knows them.
 export UV_SYSTEM_CERTS := true
 # Compiled once, not at every start of every process.
@@ -35,10 +37,10 @@ demo: $(STAMP)  ## Run the whole loop on a synthetic world: collect, features, b
 test: $(STAMP)  ## Lint, type-check and run the test suite
 	@$(BIN)/ruff check --quiet . && $(BIN)/ruff format --quiet --check .
 	@$(BIN)/mypy --no-error-summary
-	@$(BIN)/python -m pytest -m "not proof"
+	@$(BIN)/python -m pytest -m "not proof" $(ON_EVERY_CORE)
 
-proof: $(STAMP)  ## Run the long proofs as well (kills, the full real history)
-	@$(BIN)/python -m pytest
+proof: test  ## Run the long proofs as well (kills, the full real history)
+	@$(BIN)/python -m pytest -m proof
 
 bench: $(STAMP)  ## Print the benchmarks
 	@for f in benchmarks/*.py; do $(BIN)/python $$f; done
