@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 THREADS = 2
 """Groups of histories that are answered at once: more of them would hold more rows in memory."""
 
-ROWS_AT_ONCE = 4_000_000
+ROWS_AT_ONCE = 1_000_000
 """Listed rows and entrants that are worked on together: keys are divided into parts, which bounds the memory."""
 
 

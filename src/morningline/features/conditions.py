@@ -84,16 +84,20 @@ def _admitted(
 ) -> tuple[Places, Places]:
     """The rows of its key that meet all conditions of a question, and the question of each; in the order of keys."""
     of, place = np.empty(len(code) + 1, np.int32), np.empty(len(code) + 1, np.int32)
+    below, above = np.empty(len(tests)), np.empty(len(tests))
     count = begin = 0
     for question in range(len(asked)):
         while begin < len(code) and code[begin] < asked[question]:
             begin += 1
+        for nth in range(len(tests)):
+            size = abs(now[nth, question])
+            below[nth], above[nth] = -max(size * tests[nth, 0], tests[nth, 1]), max(size * tests[nth, 2], tests[nth, 3])
         row = begin
         while row < len(code) and code[row] == asked[question]:
             met = True
             for nth in range(len(tests)):
-                apart, size = was[nth, row] - now[nth, question], abs(now[nth, question])
-                met &= -max(size * tests[nth, 0], tests[nth, 1]) <= apart <= max(size * tests[nth, 2], tests[nth, 3])
+                apart = was[nth, row] - now[nth, question]
+                met &= below[nth] <= apart <= above[nth]
             if met:
                 if count == len(of):
                     of, place = np.append(of, np.empty_like(of)), np.append(place, np.empty_like(place))

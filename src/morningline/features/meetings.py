@@ -59,11 +59,7 @@ def meetings(
     past = Past(begin, listing.code, past_event, listing.usable.place, begin_of_event, sorted_at[by_event])
     starts = np.append(np.flatnonzero(np.diff(event, prepend=-1)), len(event))
     usable = usable_instants(listing.usable.instants, cutoffs.instants)[cutoffs.place]
-    # Counted first, so that no more memory is taken than they need.
-    count = _met(starts, asked, usable, past, np.empty((3, 0), dtype=np.int32))
-    found = np.empty((3, count), dtype=np.int32)
-    _met(starts, asked, usable, past, found)
-    entrant, own, rival = found
+    entrant, own, rival = _met(starts, asked, usable, past)
     place = np.maximum(listing.usable.place[own], listing.usable.place[rival])
     until = None if listing.until is None else np.minimum(listing.until[own], listing.until[rival])
     known = Listing(entrant, listing.row[own], Moments(listing.usable.instants, place), until, listing.row[rival])
@@ -79,19 +75,19 @@ def _begins(codes: Places, last: int) -> Integers:
 
 
 @compiled
-def _met(starts: Integers, asked: Places, usable: Integers, past: Past, found: Places) -> int:
-    """Entrant, own row and rival's row of each meeting, into `found` where there is room; how many there are."""
+def _met(starts: Integers, asked: Places, usable: Integers, past: Past) -> Places:
+    """Entrant, own row and rival's row of each meeting; an entrant's in the order in which they became usable."""
     entered, seen = np.zeros(len(past.begin), np.int64), np.zeros(len(past.begin_of_event), np.int64)
-    count = 0
+    found, count = np.empty((3, len(asked)), np.int32), 0
     for event in range(len(starts) - 1):
         field = starts[event] + np.flatnonzero(asked[starts[event] : starts[event + 1]] >= 0)
         for one in field:
             _tell(asked[one], usable[one], past, entered, seen, 1)
         for one in field:
-            count = _meet(one, asked[one], usable[one], past, entered, seen, found, count)
+            found, count = _meet(one, asked[one], usable[one], past, entered, seen, found, count)
         for one in field:
             _tell(asked[one], usable[one], past, entered, seen, -1)
-    return count
+    return found[:, :count]
 
 
 @compiled
@@ -114,8 +110,8 @@ def _meet(
     seen: Integers,
     found: Places,
     count: int,
-) -> int:
-    """Add the meetings of one entrant in the order in which they became usable."""
+) -> tuple[Places, int]:
+    """Add the meetings of one entrant in the order in which they became usable; longer where there is no more room."""
     first = count
     for own in range(past.begin[entity], past.begin[entity + 1]):
         if past.place[own] >= usable:
@@ -127,17 +123,20 @@ def _meet(
             if past.code[rival] == entity or past.place[rival] >= usable:
                 continue
             for _ in range(entered[past.code[rival]]):
-                if found.shape[1]:
-                    _insert(found, first, count, past.place, np.array([entrant, own, rival]))
+                if count == found.shape[1]:
+                    found = np.concatenate((found, np.empty_like(found)), axis=1)
+                _insert(found, first, count, past.place, (np.int32(entrant), np.int32(own), np.int32(rival)))
                 count += 1
-    return count
+    return found, count
 
 
 @compiled
-def _insert(found: Places, first: int, at: int, place: Places, meeting: Integers) -> None:
+def _insert(found: Places, first: int, at: int, place: Places, meeting: tuple[np.int32, np.int32, np.int32]) -> None:
     """Put a meeting among those between `first` and `at`, after all that were usable when it became so."""
     usable = max(place[meeting[1]], place[meeting[2]])
     while at > first and max(place[found[1, at - 1]], place[found[2, at - 1]]) > usable:
-        found[:, at] = found[:, at - 1]
+        for column in range(3):
+            found[column, at] = found[column, at - 1]
         at -= 1
-    found[:, at] = meeting
+    for column in range(3):
+        found[column, at] = meeting[column]

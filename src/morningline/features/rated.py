@@ -12,6 +12,7 @@ from morningline.features.columns import Codes, as_series, microseconds, numbers
 from morningline.features.listings import FOREVER, Listing, Moments, Ranges
 from morningline.features.past import numbered_texts
 from morningline.features.rating import Ratings, decayed, rate
+from morningline.features.sorting import taken
 from morningline.features.state import ORDER
 from morningline.kit.compiled import compiled
 
@@ -132,9 +133,20 @@ def _at_cutoffs(state: State, asked: Places, code: Places, after: Ratings, step:
     rows = np.flatnonzero(~np.isnan(after.mean) & (code >= 0)).astype(np.int32)
     listing = Listing(code[rows], rows, Moments.of(after.at[rows]))
     ranges = Ranges(asked, state.cutoffs, listing)
-    some = ranges.high > ranges.begin
-    newest = np.append(ranges.listing.row, 0)[np.where(some, ranges.high - 1, -1)]
-    mean, spread = (np.where(some, np.append(part, np.nan)[newest], np.nan) for part in (after.mean, after.spread))
-    at = np.where(some, np.append(after.at, 0)[newest], ranges.cutoff)
-    aged = decayed(Ratings(mean, spread, at), ranges.cutoff, step.system)
-    return Ratings(aged.mean[ranges.pair_of], aged.spread[ranges.pair_of], ranges.cutoff[ranges.pair_of])
+    last = _last_of(ranges.begin, ranges.high, ranges.listing.row, after.mean, after.spread, after.at, ranges.cutoff)
+    aged = decayed(Ratings(*last), ranges.cutoff, step.system)
+    mean, spread = (taken(column, ranges.pair_of) for column in (aged.mean, aged.spread))
+    return Ratings(mean, spread, taken(aged.at, ranges.pair_of))
+
+
+@compiled
+def _last_of(
+    begin: Places, high: Places, row: Places, mean: Floats, spread: Floats, at: Integers, otherwise: Integers
+) -> tuple[Floats, Floats, Integers]:
+    """What the last row of each range says, NaN and another instant where it has none."""
+    means, spreads, instants = np.full(len(begin), np.nan), np.full(len(begin), np.nan), otherwise.copy()
+    for one in range(len(begin)):
+        if high[one] > begin[one]:
+            last = row[high[one] - 1]
+            means[one], spreads[one], instants[one] = mean[last], spread[last], at[last]
+    return means, spreads, instants

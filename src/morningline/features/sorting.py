@@ -15,7 +15,7 @@ from morningline.kit.compiled import compiled
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-T = TypeVar("T", np.int32, np.int64)
+T = TypeVar("T", np.int32, np.int64, np.float64)
 
 Integers: TypeAlias = npt.NDArray[np.int64]
 

@@ -12,7 +12,7 @@ import polars as pl
 from morningline.features.columns import KEYS, Codes, microseconds, numbers, single
 from morningline.features.listings import FOREVER, Listing, Moments
 from morningline.features.past import Past
-from morningline.features.sorting import in_order_of
+from morningline.features.sorting import in_order_of, ordered
 from morningline.features.within import Groups
 from morningline.kit.errors import InputError
 
@@ -80,8 +80,8 @@ class State:
         )
         keys = [name for name, dtype in entrants.schema.items() if dtype == pl.String and name not in IDENTITY]
         of_card, of_outcome = _identities(entrants, outcomes)
-        in_order = np.argsort(of_card)
-        cards, of_card = entrants.with_columns(pl.col(keys).cast(KEYS))[in_order], of_card[in_order]
+        in_order, of_card = ordered(of_card)
+        cards = entrants.with_columns(pl.col(keys).cast(KEYS))[in_order]
         _require_once("entrant", cards, of_card)
         cards = cards.with_columns(pl.int_range(pl.len(), dtype=pl.Int32).over("day").alias("place"))
         in_time = cards["cutoff"].is_not_null()
@@ -248,8 +248,8 @@ def _first_known(rows: pl.DataFrame) -> pl.Series:
 
 def _require_once(noun: str, rows: pl.DataFrame, keys: Integers) -> None:
     """Refuse rows that are there twice."""
-    order = np.argsort(keys)
-    again = order[1:][keys[order[1:]] == keys[order[:-1]]].tolist()
+    order, in_order = ordered(keys)
+    again = order[1:][in_order[1:] == in_order[:-1]].tolist()
     if again:
         raise InputError(
             f"The {noun} of {' and '.join(map(repr, rows.select(IDENTITY).row(again[0])))} is there more than once.",
