@@ -130,6 +130,11 @@ class Rating(Feature):
     system: System
     part: Literal["mean", "spread"] = "mean"
 
+    @property
+    def after(self) -> tuple[str, str]:
+        """Columns of the history rows with the rating and its spread after the event, null where it moved nobody."""
+        return f"{self.name}_mean_after", f"{self.name}_spread_after"
+
 
 @dataclass(frozen=True, kw_only=True)
 class Expression(Feature):

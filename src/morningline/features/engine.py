@@ -21,7 +21,7 @@ from morningline.features.definitions import Centred, Derived, Expression, Featu
 from morningline.features.histories import KeyHistories
 from morningline.features.listings import FOREVER, Listing, Moments, Ranges
 from morningline.features.planning import columns_of, expression, plan, roots
-from morningline.features.rated import rating_columns, take_rating
+from morningline.features.rated import take_rating
 from morningline.features.state import IDENTITY, ORDER, Events, State
 from morningline.features.within import within_event
 
@@ -86,23 +86,23 @@ def compute_all(
     del events
     ratings = _take_all(state, planned, answer)
     kept = [*IDENTITY, *ORDER, "until", "first_known", *planned.values]
-    kept += [column for name in ratings for column in rating_columns(name)]
+    kept += [column for rating in ratings for column in rating.after]
     history = state.history.select(list(dict.fromkeys(kept)))
     return Computed(
         _features(state, steps), history.with_columns(pl.selectors.categorical().cast(pl.String)), state.rated
     )
 
 
-def _take_all(state: State, planned: Plan, answer: Answerer) -> list[str]:
-    """Take every stage; returns the names under which history rows keep ratings."""
-    known: dict[tuple[object, ...], tuple[str, Ratings]] = {}
+def _take_all(state: State, planned: Plan, answer: Answerer) -> list[Rating]:
+    """Take every stage; returns the ratings that history rows keep."""
+    known: dict[tuple[object, ...], tuple[Rating, Ratings]] = {}
     for stage in planned.stages:
         _look_back(state, [step for step in stage if isinstance(step, History | Rating)], known, answer)
         _take_of_entrants(state, [step for step in stage if isinstance(step, Expression | WithinEvent)])
         for step in stage:
             if isinstance(step, Derived | Centred):
                 _derive(state, step)
-    return [name for name, _ in known.values()]
+    return [rating for rating, _ in known.values()]
 
 
 def _features(state: State, steps: Sequence[Step]) -> pl.DataFrame:
@@ -113,7 +113,7 @@ def _features(state: State, steps: Sequence[Step]) -> pl.DataFrame:
 def _look_back(
     state: State,
     steps: Sequence[History | Rating],
-    known: dict[tuple[object, ...], tuple[str, Ratings]],
+    known: dict[tuple[object, ...], tuple[Rating, Ratings]],
     answer: Answerer,
 ) -> None:
     """Answer histories while ratings go event by event beside them."""
@@ -134,7 +134,7 @@ def _look_back(
         state.add_features(ask(state, histories, answer))
         for which, future in going.items():
             state.rate(future.result().after)
-            known[which] = new[which].name, future.result().at_cutoffs
+            known[which] = new[which], future.result().at_cutoffs
     state.add_features([as_series(s.name, single(getattr(known[_rated(s)][1], s.part))) for s in ratings])
 
 

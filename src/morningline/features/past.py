@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Lock
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -30,19 +31,37 @@ class Past:
         schema = rows.collect_schema()
         self._asked = {head: entrants[head].cast(schema[head]).unique().drop_nulls() for head in seen}
         self._of_head: dict[str, pl.DataFrame] = {}
+        self._since: dict[int, pl.DataFrame] = {}
+        self._lock = Lock()
         if seen and rows.select(pl.len()).collect().item() <= ROWS_IN_MEMORY:
-            wanted = [self._of(head, [name for name in schema.names() if name in seen[head]]) for head in seen]
+            known = [[name for name in schema.names() if name in names] for names in seen.values()]
+            wanted = [self._of(head, names, self._asked[head]) for head, names in zip(seen, known, strict=True)]
             frames = (numbered_texts(frame) for frame in pl.collect_all(wanted))
             self._of_head = dict(zip(seen, frames, strict=True))
 
-    def of(self, head: str, names: Sequence[str]) -> pl.DataFrame:
-        """Columns of the rows that share a key's first column with an entrant."""
+    def of(self, head: str, names: Sequence[str], also: Sequence[pl.Series] = ()) -> pl.DataFrame:
+        """Columns of the rows that share a key's first column with an entrant, or have one of some more values."""
+        asked = self._asked[head]
         if head in self._of_head:
-            return self._of_head[head].select(names)
-        return numbered_texts(self._of(head, names).collect())
+            found = self._of_head[head].select(names)
+        else:
+            found = numbered_texts(self._of(head, names, asked).collect())
+        more = pl.concat([asked.clear(), *(values.cast(asked.dtype) for values in also)]).unique().drop_nulls()
+        more = more.filter(~more.is_in(asked.implode()))
+        if len(more):
+            found = pl.concat([found, numbered_texts(self._of(head, names, more).collect())])
+        return found
 
-    def _of(self, head: str, names: Sequence[str]) -> pl.LazyFrame:
-        return self.rows.filter(pl.col(head).is_in(self._asked[head].implode())).select(names)
+    def since(self, instant: int) -> pl.DataFrame:
+        """The rows that became usable at an instant, in microseconds since 1970 UTC, or later: they are few."""
+        with self._lock:
+            if instant not in self._since:
+                late = self.rows.filter(pl.col("usable_at").dt.epoch("us") >= instant)
+                self._since[instant] = numbered_texts(late.collect())
+            return self._since[instant]
+
+    def _of(self, head: str, names: Sequence[str], values: pl.Series) -> pl.LazyFrame:
+        return self.rows.filter(pl.col(head).is_in(values.implode())).select(names)
 
 
 def numbered_texts(rows: pl.DataFrame) -> pl.DataFrame:

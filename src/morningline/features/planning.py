@@ -26,7 +26,7 @@ class Plan:
         stages: Steps that are taken together: all of one kind, or histories and ratings, which look back.
         values: Columns of the history rows that histories look at: what is kept of a row once its event is over.
         columns: All that any step looks at, of cards, outcomes and other steps.
-        seen: For the first column of every key of a history, the columns of the history rows that are looked at by it.
+        seen: For the first column of every key, the columns of earlier history rows that are looked at by it.
     """
 
     stages: Sequence[Sequence[Step]]
@@ -57,17 +57,18 @@ def plan(steps: Sequence[Step]) -> Plan:
         ordered,
         sorted(values),
         frozenset(name for step in steps for name in _sources(step)),
-        _seen([step for step in steps if isinstance(step, History)]),
+        _seen([step for step in steps if isinstance(step, History | Rating)]),
     )
 
 
-def _seen(histories: Iterable[History]) -> dict[str, frozenset[str]]:
+def _seen(steps: Iterable[History | Rating]) -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
-    for step in histories:
+    for step in steps:
         head = columns_of(step.key)[0]
+        seen = [*step.key, *step.after] if isinstance(step, Rating) else _sources(step)
         # Meetings are found by their events.
         event = ["event_id"] if isinstance(step.key, Rivals) else []
-        found[head] = found.get(head, frozenset()).union(_sources(step), event)
+        found[head] = found.get(head, frozenset()).union(seen, event)
     return found
 
 

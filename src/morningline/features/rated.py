@@ -25,11 +25,6 @@ if TYPE_CHECKING:
     from morningline.features.sums import Floats
 
 
-def rating_columns(name: str) -> tuple[str, str]:
-    """Columns of the history rows with a rating and its spread after the event, null where it moved nobody."""
-    return f"{name}_mean_after", f"{name}_spread_after"
-
-
 @dataclass(frozen=True)
 class Rated:
     """What rating the events that are over gave.
@@ -51,7 +46,7 @@ def take_rating(state: State, step: Rating) -> Rated:
         state: Entrants and history rows.
         step: What is rated and how; the history rows keep it under its name.
     """
-    kept = rating_columns(step.name)
+    kept = step.after
     rows, since = _rows(state, step, kept)
     asked, code = Codes(state.entrants, rows).of(step.key)
     at, after = microseconds(rows["usable_at"]), _known(rows, kept)
@@ -79,19 +74,17 @@ def _rows(state: State, step: Rating, kept: tuple[str, str]) -> tuple[pl.DataFra
     if state.past is None:
         return own, since
     first_cutoff = int(state.cutoffs.instants.min(initial=FOREVER))
-    past = state.past.rows.select(list(dict.fromkeys(chosen))).with_columns(pl.lit(value=False).alias("#own"))
-    early = pl.col("usable_at").dt.epoch("us") < min(since, first_cutoff)
-    late = numbered_texts(past.filter(~early).collect())
-    head = step.key[0]
-    dtype = past.collect_schema()[head]
-    concerned = pl.concat([rows[head].cast(dtype) for rows in (late, own, state.entrants)]).unique().implode()
-    known = past.filter(early & pl.col(kept[0]).is_not_null() & pl.col(head).is_in(concerned)).collect()
+    instant = min(since, first_cutoff)
+    late = state.past.since(instant).select(list(dict.fromkeys(chosen)))
+    # Of what came earlier, the last rating of an entity is all that matters.
+    rated = [*ORDER, *step.key, *kept]
+    known = state.past.of(step.key[0], rated, also=[late[step.key[0]], own[step.key[0]]])
+    known = known.filter(pl.col("usable_at").dt.epoch("us") < instant, pl.col(kept[0]).is_not_null())
     newest = known.group_by(step.key).agg(pl.col("usable_at").max())
-    last = known.join(newest, on=[*step.key, "usable_at"], how="semi")
-    last = numbered_texts(last.sort(*ORDER).group_by(step.key).last())
-    own = numbered_texts(own)
-    rows = pl.concat([part.select(pl.col(n).cast(late.schema[n]) for n in late.columns) for part in (last, late, own)])
-    return rows.sort(*ORDER), since
+    last = known.join(newest, on=[*step.key, "usable_at"], how="semi").sort(*ORDER).group_by(step.key).last()
+    parts = [part.with_columns(pl.lit(value=False).alias("#own")) for part in (last, late)]
+    rows = pl.concat([numbered_texts(part) for part in (parts[1], parts[0], own)], how="diagonal_relaxed")
+    return rows.with_columns(pl.col("first_known").fill_null(value=False)).sort(*ORDER), since
 
 
 def _known(rows: pl.DataFrame, kept: tuple[str, str]) -> Ratings:
