@@ -127,6 +127,7 @@ def own_sets(folder: Path, rows: int, names: Sequence[str], repeat: int) -> list
         found.append(own(f"{title}, {count} features", name, folder, repeat))
         found.append(own("  the same in slices, stored", name, folder, 1, measure_slices))
         found.append(own("  a day's results and the next day's cards", name, folder, repeat, measure_day))
+        found.append(own("  the same in a worker that computed before", name, folder, repeat, measure_worker_day))
         read_too = f"  {min(count, MOST_READ)} of its columns read into NumPy"
         found.append(own(read_too, name, folder, repeat, measure_read))
     return found
@@ -251,6 +252,15 @@ def measure_day(name: str, folder: Path) -> dict[str, float]:
     started = time.perf_counter()
     rows = compute_stored(name, folder, late, None)
     return {"rows": rows, "seconds": time.perf_counter() - started, "peak": peak_gib()}
+
+
+def measure_worker_day(name: str, folder: Path) -> dict[str, float]:
+    """The same as `measure_day`, in a process that computed a day before: its libraries and loops are loaded."""
+    late = last_days(folder)
+    entrants = pl.scan_parquet(folder / "entrants.parquet").filter(pl.col("day") < late).tail(3_000).collect()
+    outcomes = pl.scan_parquet(folder / "outcomes.parquet").join(entrants.lazy(), on=IDENTITY, how="semi").collect()
+    compute(Events(entrants, outcomes), steps_of(name))
+    return measure_day(name, folder)
 
 
 def measure_read(name: str, folder: Path) -> dict[str, float]:

@@ -73,8 +73,7 @@ def _rows(state: State, step: Rating, kept: tuple[str, str]) -> tuple[pl.DataFra
     since = int(microseconds(own["usable_at"]).min(initial=FOREVER))
     if state.past is None:
         return own, since
-    first_cutoff = int(state.cutoffs.instants.min(initial=FOREVER))
-    instant = min(since, first_cutoff)
+    instant = min(since, int(state.cutoffs.instants.min(initial=FOREVER)))
     late = state.past.since(instant).select(list(dict.fromkeys(chosen)))
     # Of what came earlier, the last rating of an entity is all that matters.
     rated = [*ORDER, *step.key, *kept]
@@ -82,9 +81,8 @@ def _rows(state: State, step: Rating, kept: tuple[str, str]) -> tuple[pl.DataFra
     known = known.filter(pl.col("usable_at").dt.epoch("us") < instant, pl.col(kept[0]).is_not_null())
     newest = known.group_by(step.key).agg(pl.col("usable_at").max())
     last = known.join(newest, on=[*step.key, "usable_at"], how="semi").sort(*ORDER).group_by(step.key).last()
-    parts = [part.with_columns(pl.lit(value=False).alias("#own")) for part in (last, late)]
-    rows = pl.concat([numbered_texts(part) for part in (parts[1], parts[0], own)], how="diagonal_relaxed")
-    return rows.with_columns(pl.col("first_known").fill_null(value=False)).sort(*ORDER), since
+    rows = pl.concat([last, late, numbered_texts(own)], how="diagonal_relaxed")
+    return rows.with_columns(pl.col("first_known", "#own").fill_null(value=False)).sort(*ORDER), since
 
 
 def _known(rows: pl.DataFrame, kept: tuple[str, str]) -> Ratings:
