@@ -56,7 +56,7 @@ class Past:
         """The rows that became usable at an instant, in microseconds since 1970 UTC, or later: they are few."""
         with self._lock:
             if instant not in self._since:
-                late = self.rows.filter(pl.col("usable_at").dt.epoch("us") >= instant)
+                late = self.rows.filter(pl.col("usable_at") >= pl.lit(instant).cast(pl.Datetime("us", "UTC")))
                 self._since[instant] = numbered_texts(late.collect())
             return self._since[instant]
 

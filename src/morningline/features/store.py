@@ -178,8 +178,10 @@ class FeatureStore:
 
     def past(self, version: int, first: date | None = None, last: date | None = None) -> pl.LazyFrame:
         """History rows of a version of them, of the local days `first` to `last`; None is open."""
-        instants = pl.col("usable_at", "until").dt.convert_time_zone("UTC")
-        return self.history.scan(version, first, last).with_columns(instants)
+        rows = self.history.scan(version, first, last)
+        # An instant that is converted, be it to what it is, is not looked for in the statistics of the files.
+        other = [name for name in ("usable_at", "until") if rows.collect_schema()[name] != pl.Datetime("us", "UTC")]
+        return rows.with_columns(pl.col(other).dt.convert_time_zone("UTC")) if other else rows
 
     def vacuum(self, keep: Sequence[int], keep_days: int, *, dry_run: bool) -> list[str]:
         """Remove files that only old versions need.
