@@ -38,6 +38,10 @@ ROWS_AT_ONCE = 1_000_000
 """Listed rows and entrants that are worked on together: keys are divided into parts, which bounds the memory."""
 
 
+MANY = 16
+"""Histories of one group after which freed memory is given back: to do so costs time when it is taken again."""
+
+
 @dataclass(frozen=True)
 class Group:
     """Histories of one key and the same conditions.
@@ -53,6 +57,11 @@ class Group:
     rivals: bool
     conditions: tuple[Condition, ...]
     features: Sequence[History]
+
+    @property
+    def large(self) -> bool:
+        """Whether much is held to answer them: rows of their own for each entrant, or many columns."""
+        return self.rivals or bool(self.conditions) or len(self.features) > MANY
 
     @property
     def values(self) -> list[str]:
@@ -147,7 +156,8 @@ def ask(state: State, features: Sequence[History], answer: Answerer) -> list[pl.
 
     def answers(group: Group) -> list[pl.Series]:
         columns = _answers(state, group, answer)
-        give_back()
+        if group.large:
+            give_back()
         return columns
 
     # The longest first, so that none is left to be waited for alone at the end.

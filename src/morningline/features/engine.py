@@ -99,9 +99,7 @@ def _take_all(state: State, planned: Plan, answer: Answerer) -> list[Rating]:
     for stage in planned.stages:
         _look_back(state, [step for step in stage if isinstance(step, History | Rating)], known, answer)
         _take_of_entrants(state, [step for step in stage if isinstance(step, Expression | WithinEvent)])
-        for step in stage:
-            if isinstance(step, Derived | Centred):
-                _derive(state, step)
+        _derive(state, [step for step in stage if isinstance(step, Derived | Centred)])
     return [rating for rating, _ in known.values()]
 
 
@@ -156,13 +154,17 @@ def _take_of_entrants(state: State, steps: Sequence[Expression | WithinEvent]) -
         state.add_features(list(pool.map(values, steps)))
 
 
-def _derive(state: State, step: Derived | Centred) -> None:
-    if isinstance(step, Derived):
-        state.require(step.name, roots(step), of_rows=True)
-        state.derive(as_series(step.name, single(_from_sql(step, state.history))))
-    else:
-        state.require(step.name, [step.of, *step.by], of_rows=True)
-        state.derive(as_series(step.name, single(_centred(step, state.history))))
+def _derive(state: State, steps: Sequence[Derived | Centred]) -> None:
+    """Take steps that look at history rows alone, side by side."""
+    for step in steps:
+        state.require(step.name, roots(step) if isinstance(step, Derived) else [step.of, *step.by], of_rows=True)
+
+    def values(step: Derived | Centred) -> pl.Series:
+        found = _from_sql(step, state.history) if isinstance(step, Derived) else _centred(step, state.history)
+        return as_series(step.name, single(found))
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        state.derive(*pool.map(values, steps))
 
 
 def _from_sql(step: Expression | Derived, frame: pl.DataFrame) -> Floats:

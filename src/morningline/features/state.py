@@ -14,6 +14,7 @@ from morningline.features.listings import FOREVER, Listing, Moments
 from morningline.features.past import Past
 from morningline.features.sorting import in_order_of, ordered
 from morningline.features.within import Groups
+from morningline.kit.compiled import load_beside
 from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -70,6 +71,12 @@ class State:
     """
 
     def __init__(self, events: Events, past: pl.LazyFrame | None = None, planned: Plan | None = None) -> None:
+        load_beside()
+        self.past = None
+        if past is not None and planned is not None:
+            always = {*ORDER, "until"}
+            seen = {head: names | always for head, names in planned.seen.items()}
+            self.past = Past(past, events.entrants, seen)
         # What is in single precision from here on was made by a step, and is finite or null; texts are numbered once.
         _require_apart(events.entrants, events.outcomes)
         entrants, outcomes = (
@@ -94,11 +101,6 @@ class State:
         )
         self._places = pl.Series(np.where(in_time, np.cumsum(in_time) - 1, -1)[card]).replace(-1, None)
         self.rated: list[pl.DataFrame] = []
-        self.past = None
-        if past is not None and planned is not None:
-            always = {*ORDER, "until"}
-            seen = {head: names | always for head, names in planned.seen.items()}
-            self.past = Past(past, self.entrants, seen)
         self.events = Groups.of(self.entrants["event_id"])
         self.cutoffs = Moments.of(microseconds(self.entrants["cutoff"]))
         self.over = np.zeros(self.entrants.height, dtype=np.bool_)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Thread
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from numba import njit
@@ -26,3 +27,13 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     except RuntimeError:
         # Nowhere can be written: it is compiled again in the next process.
         return njit(nogil=True, error_model="numpy")(function)
+
+
+@compiled
+def _nothing() -> None:
+    """Do nothing, compiled."""
+
+
+def load_beside() -> None:
+    """Have Numba load its machinery beside what does not need it: once in a process it takes half a second."""
+    Thread(target=_nothing).start()
