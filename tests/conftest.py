@@ -14,7 +14,7 @@ import psycopg
 import pytest
 from hypothesis import settings
 
-from databases import empty_database
+from databases import temporary_database
 from morningline.kit.postgres import EmbeddedPostgres
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def _forgo_power_cuts(url: str) -> None:
 @pytest.fixture
 def fresh_database(postgres_url: str) -> Iterator[str]:
     """Address of a new empty database, dropped after the test."""
-    with empty_database(postgres_url) as url:
+    with temporary_database(postgres_url) as url:
         yield url
 
 

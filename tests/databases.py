@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def empty_database(postgres_url: str) -> Iterator[str]:
-    """Address of a new empty database, dropped afterwards."""
-    name = f"test_{uuid.uuid4().hex}"
+def temporary_database(postgres_url: str, like: str | None = None) -> Iterator[str]:
+    """Address of a new database, empty or a copy of the one at another address, dropped afterwards."""
+    name, template = f"test_{uuid.uuid4().hex}", "template0" if like is None else urlsplit(like).path[1:]
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
@@ -30,6 +30,6 @@ def empty_database(postgres_url: str) -> Iterator[str]:
 @contextmanager
 def new_database(postgres_url: str) -> Iterator[Database]:
     """A database with every table and no rows, dropped afterwards."""
-    with empty_database(postgres_url) as url, Database(url) as database:
+    with temporary_database(postgres_url) as url, Database(url) as database:
         migrate.upgrade(database, migration_folders())
         yield database

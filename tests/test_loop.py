@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import uuid
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import msgspec
 import numpy as np
@@ -16,6 +14,7 @@ import polars as pl
 import psycopg
 import pytest
 
+from databases import temporary_database
 from morningline.cli.following import follow
 from morningline.kit.errors import DataError, IntegrityError, NotFoundError
 from morningline.kit.workspace import Workspace
@@ -67,17 +66,13 @@ class Loop:
 
 @pytest.fixture(scope="module")
 def loop(postgres_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Loop]:
-    name = f"test_{uuid.uuid4().hex}"
     workspace = Workspace.create(tmp_path_factory.mktemp("loop"))
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
+    with temporary_database(postgres_url) as url:
         environ = {"MORNINGLINE_DATABASE_URL": url, "MORNINGLINE_THREADS": "2"}
         with Program.at(workspace.root, environ) as program, rehearse(program, "racing", 20) as rehearsal:
             # A shorter history than the demo's, to be quicker.
             world = replace(rehearsal.world, first=date(2023, 9, 1))
             yield run(replace(rehearsal, world=world))
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def collect(rehearsal: Rehearsal, request: CollectRequest) -> None:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import polars as pl
-import psycopg
 import pytest
 
+from databases import temporary_database
 from morningline.facts import migrate
 from morningline.facts.ddl import FUNCTIONS, create_statements, partition_statement
 from morningline.kit.database import Database, copy_in
@@ -47,11 +45,8 @@ CATALOGS = {
 
 @pytest.fixture
 def other_database(postgres_url: str) -> Iterator[str]:
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        yield urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with temporary_database(postgres_url) as url:
+        yield url
 
 
 def catalogs() -> list[Catalog]:

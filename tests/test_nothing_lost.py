@@ -9,17 +9,14 @@ import subprocess
 import sys
 import tempfile
 import time
-import uuid
-from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
 
 from backfill import Call, FeedServer, Machine, busiest_second, repeated_at, until
+from databases import temporary_database
 from morningline.collection.fetching import THREADS
 from morningline.kit.postgres_cluster import Cluster
 
@@ -49,7 +46,7 @@ def undisturbed(postgres_url: str) -> Callable[[tuple[str, str]], Picture]:
     def collect(stretch: tuple[str, str]) -> Picture:
         with (
             tempfile.TemporaryDirectory(prefix="morningline-peace-") as name,
-            one_more_database(postgres_url) as url,
+            temporary_database(postgres_url) as url,
             FeedServer(Path(name)) as feed,
             Machine(Path(name) / "machine", feed, database_url=url) as machine,
         ):
@@ -58,16 +55,6 @@ def undisturbed(postgres_url: str) -> Callable[[tuple[str, str]], Picture]:
             return machine.picture()
 
     return collect
-
-
-@contextmanager
-def one_more_database(server: str) -> Iterator[str]:
-    """An empty database on a server, dropped afterwards."""
-    name = f"peace_{uuid.uuid4().hex}"
-    with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        yield urlunsplit(urlsplit(server)._replace(path=f"/{name}"))
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def kill_at_random(machine: Machine, run_id: str, times: int, *, longest: float, seed: int) -> list[float]:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import threading
-import uuid
 from collections import Counter
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import dataframely as dy
 import polars as pl
@@ -17,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from databases import temporary_database
 from morningline.facts.ddl import FUNCTIONS, create_statements
 from morningline.facts.records import RECORDS
 from morningline.facts.states import changes, first_change, mark
@@ -101,13 +100,10 @@ def fill(database: Database) -> None:
 @pytest.fixture(scope="module")
 def filled(postgres_url: str, racing_template: str) -> Iterator[Database]:
     """A database in which no test commits anything."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {racing_template}")
-        database = Database(urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}")))
+    with temporary_database(postgres_url, like=racing_template) as url:
+        database = Database(url)
         fill(database)
         yield database
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

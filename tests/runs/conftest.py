@@ -5,14 +5,13 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 
+from databases import temporary_database
 from morningline.kit.database import Database
 from morningline.runs import store
 from morningline.runs.install import install
@@ -31,27 +30,20 @@ PATIENCE_SECONDS = 60
 
 @pytest.fixture(scope="session")
 def template(postgres_url: str) -> Iterator[str]:
-    """Name of a database in which runs are installed, to copy from."""
-    name = f"runs_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        install(Database(urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))))
-        with psycopg.connect(urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))) as inside:
+    """Address of a database in which runs are installed, to copy from."""
+    with temporary_database(postgres_url) as url:
+        install(Database(url))
+        with psycopg.connect(url) as inside:
             inside.execute("CREATE TABLE marks (id bigint GENERATED ALWAYS AS IDENTITY, run text, mark text, pid int)")
-        yield name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        yield url
 
 
 @pytest.fixture
 def database(postgres_url: str, template: str) -> Iterator[Database]:
     """A database of this test alone."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
-        with Database(urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))) as opened:
-            hands.database = opened
-            yield opened
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with temporary_database(postgres_url, like=template) as url, Database(url) as opened:
+        hands.database = opened
+        yield opened
 
 
 class Office:

@@ -13,12 +13,12 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
 import pytest
 import stamina
 
+from databases import temporary_database
 from morningline.facts.ddl import create_statements
 from morningline.kit.database import Database
 from morningline.kit.errors import BrokenBodyError
@@ -202,15 +202,11 @@ def ask(number: int = 0, **given: Any) -> Ask:
 @pytest.fixture(scope="session")
 def feed_database(postgres_url: str) -> Iterator[str]:
     """Address of a database with the books of collection; tests keep apart by the names of their feeds."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        url = urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))
+    with temporary_database(postgres_url) as url:
         with psycopg.connect(url) as inner:
             for statement in create_statements(RECORDS):
                 inner.execute(statement.encode())
         yield url
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @pytest.fixture

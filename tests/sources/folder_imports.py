@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
 
+from databases import temporary_database
 from morningline.facts.fingerprint import TableFingerprint, fingerprint
 from morningline.facts.migrate import upgrade
 from morningline.kit.database import Database
@@ -133,26 +131,16 @@ def silent(_doing: str, _done: float) -> None:
 
 @pytest.fixture(scope="session")
 def racing_template(postgres_url: str) -> Iterator[str]:
-    """Name of a database with the tables, to be copied."""
-    name = f"template_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        upgrade(Database(_named(postgres_url, name)), migration_folders())
-        yield name
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    """Address of a database with the tables, to be copied."""
+    with temporary_database(postgres_url) as url:
+        upgrade(Database(url), migration_folders())
+        yield url
 
 
 @pytest.fixture
 def facts(postgres_url: str, racing_template: str, tmp_path: Path) -> Iterator[Facts]:
     """An empty database with the tables, and an empty folder."""
-    name = f"test_{uuid.uuid4().hex}"
     folder = tmp_path / "files"
     folder.mkdir()
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {racing_template}")
-        yield Facts(Database(_named(postgres_url, name)), folder)
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def _named(url: str, database: str) -> str:
-    return urlunsplit(urlsplit(url)._replace(path=f"/{database}"))
+    with temporary_database(postgres_url, like=racing_template) as url:
+        yield Facts(Database(url), folder)

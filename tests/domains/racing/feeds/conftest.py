@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import uuid
 from typing import TYPE_CHECKING
-from urllib.parse import urlsplit, urlunsplit
 
-import psycopg
 import pytest
 from racing_api_facts import Collected
 
+from databases import temporary_database
 from morningline.kit.database import Database
 
 if TYPE_CHECKING:
@@ -27,8 +25,5 @@ def collected(facts: Facts) -> Collected:
 @pytest.fixture(scope="module")
 def shared_database(postgres_url: str, racing_template: str) -> Iterator[Collected]:
     """The same for all the tests of a module, which fill it once and only read from then on."""
-    name = f"test_{uuid.uuid4().hex}"
-    with psycopg.connect(postgres_url, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name} TEMPLATE {racing_template}")
-        yield Collected(Database(urlunsplit(urlsplit(postgres_url)._replace(path=f"/{name}"))))
-        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+    with temporary_database(postgres_url, like=racing_template) as url:
+        yield Collected(Database(url))
