@@ -105,7 +105,7 @@ class Question:
         if not bits:
             yield slice(None), self
             return
-        # The low bits of the code say which part; a byte is sorted in two passes.
+        # The low bits of the code say which part.
         mask = (1 << min(bits, 8)) - 1
         ours, theirs = (_divided(codes & mask, mask + 1) for codes in (self.asked, self.listing.code))
         for asking, rows in zip(ours, theirs, strict=True):
@@ -198,4 +198,4 @@ def _question(state: State, group: Group) -> Question:
 
 def _of_rivals(state: State, rows: Rows, asked: Places, listing: Listing) -> tuple[Places, Listing]:
     past_event = rows.codes.of(("event_id",))[1][listing.row]
-    return meetings(state.events.of_row, asked, state.cutoffs, past_event, listing)
+    return meetings(state.events.begins, asked, state.cutoffs, past_event, listing)

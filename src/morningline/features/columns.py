@@ -47,8 +47,7 @@ def single(values: Floats | Singles) -> Singles:
     """Values as they are stored: in single precision, NaN where there is no finite number, zero without a sign."""
     found = np.empty(len(values), np.float32)
     for row in range(len(values)):
-        value = np.float32(values[row]) + PLAIN_ZERO
-        found[row] = value if np.isfinite(value) else np.float32(np.nan)
+        found[row] = _stored(values[row])
     return found
 
 
@@ -57,9 +56,14 @@ def single_of(values: Floats, rows: Places) -> Singles:
     """Values of some rows as they are stored."""
     found = np.empty(len(rows), np.float32)
     for place in range(len(rows)):
-        value = np.float32(values[rows[place]]) + PLAIN_ZERO
-        found[place] = value if np.isfinite(value) else np.float32(np.nan)
+        found[place] = _stored(values[rows[place]])
     return found
+
+
+@compiled
+def _stored(value: float) -> np.float32:
+    shown = np.float32(value) + PLAIN_ZERO
+    return shown if np.isfinite(shown) else np.float32(np.nan)
 
 
 def as_series(name: str, values: NDArray[np.floating[Any]]) -> pl.Series:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from morningline.features.sorting import numbered, stable_order, taken
+from morningline.features.sorting import in_order_of, numbered, stable_order, taken
 from morningline.features.windows import Days, Last
 from morningline.kit.compiled import compiled
 
@@ -207,7 +207,7 @@ class Ranges:
         usable = Moments(one.usable.instants, np.append(one.usable.place, other.usable.place))
         rows = np.append(one.row, other.row)
         listing = Listing(np.append(one.code, other.code), rows, usable, rival=rival)
-        return listing[np.lexsort((rows if rival is None else rival, rows, usable.place))]
+        return listing[in_order_of(usable.place, rows, *([] if rival is None else [rival]))]
 
 
 def _found(codes: Places, wanted: Places) -> tuple[Integers, Integers]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from morningline.features.sorting import Integers, Places
 
 
-class Past(NamedTuple):
+class Appearances(NamedTuple):
     """Rows sorted by entity and by when they became usable, as compiled loops know them.
 
     Attributes:
@@ -35,12 +35,12 @@ class Past(NamedTuple):
 
 
 def meetings(
-    event: Integers, asked: Places, cutoffs: Moments, past_event: Places, listing: Listing
+    begins: Integers, asked: Places, cutoffs: Moments, past_event: Places, listing: Listing
 ) -> tuple[Places, Listing]:
     """For each entrant the meetings of its entity with those of its rivals.
 
     Args:
-        event: Number of the event of each entrant; those of one event stand together.
+        begins: The first entrant of each event, in order, and the number of entrants at the end.
         asked: Code of the entity of each entrant, negative where it has none.
         cutoffs: Of each entrant.
         past_event: Number of the event of each listed row, from zero.
@@ -56,10 +56,9 @@ def meetings(
     begin_of_event = _begins(past_event[by_event], int(past_event.max(initial=-1)))
     listing, past_event = listing[by_entity], past_event[by_entity]
     begin = _begins(listing.code, int(max(asked.max(initial=-1), listing.code.max(initial=-1))))
-    past = Past(begin, listing.code, past_event, listing.usable.place, begin_of_event, sorted_at[by_event])
-    starts = np.append(np.flatnonzero(np.diff(event, prepend=-1)), len(event))
+    past = Appearances(begin, listing.code, past_event, listing.usable.place, begin_of_event, sorted_at[by_event])
     usable = usable_instants(listing.usable.instants, cutoffs.instants)[cutoffs.place]
-    entrant, own, rival = _met(starts, asked, usable, past)
+    entrant, own, rival = _met(begins, asked, usable, past)
     place = np.maximum(listing.usable.place[own], listing.usable.place[rival])
     until = None if listing.until is None else np.minimum(listing.until[own], listing.until[rival])
     known = Listing(entrant, listing.row[own], Moments(listing.usable.instants, place), until, listing.row[rival])
@@ -75,12 +74,12 @@ def _begins(codes: Places, last: int) -> Integers:
 
 
 @compiled
-def _met(starts: Integers, asked: Places, usable: Integers, past: Past) -> Places:
+def _met(begins: Integers, asked: Places, usable: Integers, past: Appearances) -> Places:
     """Entrant, own row and rival's row of each meeting; an entrant's in the order in which they became usable."""
     entered, seen = np.zeros(len(past.begin), np.int64), np.zeros(len(past.begin_of_event), np.int64)
     found, count = np.empty((3, len(asked)), np.int32), 0
-    for event in range(len(starts) - 1):
-        field = starts[event] + np.flatnonzero(asked[starts[event] : starts[event + 1]] >= 0)
+    for event in range(len(begins) - 1):
+        field = begins[event] + np.flatnonzero(asked[begins[event] : begins[event + 1]] >= 0)
         for one in field:
             _tell(asked[one], usable[one], past, entered, seen, 1)
         for one in field:
@@ -91,7 +90,7 @@ def _met(starts: Integers, asked: Places, usable: Integers, past: Past) -> Place
 
 
 @compiled
-def _tell(entity: int, usable: int, past: Past, entered: Integers, seen: Integers, by: int) -> None:
+def _tell(entity: int, usable: int, past: Appearances, entered: Integers, seen: Integers, by: int) -> None:
     """Count how often an entity is entered in this event, and rows of its entrants in each earlier one."""
     entered[entity] += by
     for own in range(past.begin[entity], past.begin[entity + 1]):
@@ -105,7 +104,7 @@ def _meet(
     entrant: int,
     entity: int,
     usable: int,
-    past: Past,
+    past: Appearances,
     entered: Integers,
     seen: Integers,
     found: Places,

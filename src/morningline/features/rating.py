@@ -156,8 +156,7 @@ def rate(
     """Rate contest after contest.
 
     Those with a result compete, where there are at least two of them in a contest. For everyone else nothing changes:
-    neither rating nor spread nor the instant it is as of, so absence goes on. Memory grows with the square of the
-    largest field.
+    neither rating nor spread nor the instant it is as of, so absence goes on.
 
     Args:
         contests: Number of each row's contest. Rows of one contest stand together, contests in the order in which

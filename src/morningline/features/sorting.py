@@ -25,6 +25,9 @@ Places: TypeAlias = npt.NDArray[np.int32]
 DIGIT = 11
 """Bits by which numbers are sorted at once: the counts of a digit's values stay in the processor's cache."""
 
+MASK = np.uint64((1 << DIGIT) - 1)
+"""A digit of a number that it was shifted to the end of."""
+
 
 def stable_order(codes: Integers | Places, order: Places | None = None) -> Places:
     """Positions that sort whole numbers, equal ones in the order they were in.
@@ -86,9 +89,10 @@ def _stable_order(codes: Integers | Places, lowest: int, order: Places) -> Place
         in_order &= place == 0 or words[place - 1] >> np.uint64(32) <= words[place] >> np.uint64(32)
     if in_order:
         return order.copy()
-    for bit in range(32, 64, DIGIT):
-        if (some ^ all_of_them) >> np.uint64(bit):
-            _by_digit(words, sorted_words, np.uint64(bit))
+    for step in range(32, 64, DIGIT):
+        bit = np.uint64(step)
+        if ((some ^ all_of_them) >> bit) & MASK:
+            _by_digit(words, sorted_words, bit)
             words, sorted_words = sorted_words, words
     found = np.empty(len(order), np.int32)
     for place in range(len(words)):
@@ -99,15 +103,22 @@ def _stable_order(codes: Integers | Places, lowest: int, order: Places) -> Place
 @compiled
 def _by_digit(words: NDArray[np.uint64], into: NDArray[np.uint64], bit: np.uint64) -> None:
     """Sort numbers by the digit that begins at a bit, equal ones in the order they were in."""
-    place, mask = np.zeros((1 << DIGIT) + 1, np.int64), np.uint64((1 << DIGIT) - 1)
+    place = _begins_of_digits(words, bit)
     for word in words:
-        place[((word >> bit) & mask) + np.uint64(1)] += 1
+        digit = (word >> bit) & MASK
+        into[place[digit]] = word
+        place[digit] += 1
+
+
+@compiled
+def _begins_of_digits(words: NDArray[np.uint64], bit: np.uint64) -> Integers:
+    """Where numbers with each digit that begins at a bit are to stand."""
+    place = np.zeros((1 << DIGIT) + 1, np.int64)
+    for word in words:
+        place[((word >> bit) & MASK) + np.uint64(1)] += 1
     for digit in range(1 << DIGIT):
         place[digit + 1] += place[digit]
-    for word in words:
-        digit_of_word = (word >> bit) & mask
-        into[place[digit_of_word]] = word
-        place[digit_of_word] += 1
+    return place
 
 
 @compiled
@@ -120,21 +131,15 @@ def _radix_sort(keys: NDArray[np.uint64]) -> tuple[Integers, NDArray[np.uint64]]
         in_order &= one == 0 or keys[one - 1] <= keys[one]
     if in_order:
         return order, keys
-    mask = np.uint64((1 << DIGIT) - 1)
     for step in range(0, 64, DIGIT):
-        shift = np.uint64(step)
+        bit = np.uint64(step)
         # Where all keys have the same digit, there is nothing to sort.
-        if ((some ^ all_of_them) >> shift) & mask == np.uint64(0):
+        if ((some ^ all_of_them) >> bit) & MASK == np.uint64(0):
             continue
-        place = np.zeros((1 << DIGIT) + 1, np.int64)
-        for key in keys:
-            place[((key >> shift) & mask) + np.uint64(1)] += 1
-        for digit in range(1 << DIGIT):
-            place[digit + 1] += place[digit]
+        place = _begins_of_digits(keys, bit)
         for one in range(len(keys)):
-            digit_of_one = (keys[one] >> shift) & mask
-            to = place[digit_of_one]
-            next_keys[to], next_order[to] = keys[one], order[one]
-            place[digit_of_one] = to + 1
+            digit = (keys[one] >> bit) & MASK
+            next_keys[place[digit]], next_order[place[digit]] = keys[one], order[one]
+            place[digit] += 1
         keys, next_keys, order, next_order = next_keys, keys, next_order, order
     return order, keys

@@ -64,7 +64,6 @@ class State:
         past: The earlier ones.
         events: The events of the entrants.
         cutoffs: Of the entrants.
-        over: Whether an entrant has a history row of its own.
 
     Raises:
         InputError: An entrant or an outcome is there twice, or a card and an outcome share the name of a column.
@@ -103,8 +102,6 @@ class State:
         self.rated: list[pl.DataFrame] = []
         self.events = Groups.of(self.entrants["event_id"])
         self.cutoffs = Moments.of(microseconds(self.entrants["cutoff"]))
-        self.over = np.zeros(self.entrants.height, dtype=np.bool_)
-        self.over[self._places.drop_nulls().to_numpy()] = True
         self._rows: dict[str, Rows] = {}
         self._orders: dict[str, Places] = {}
         self._lock = Lock()

@@ -25,20 +25,20 @@ class Groups:
     """Rows in groups; sums run in the order of the rows, so equal groups give equal bits.
 
     Attributes:
-        of_row: Number of each row's group; the rows of one stand together.
+        begins: The first row of each group, in order, and the number of rows at the end.
     """
 
-    of_row: Integers
+    begins: Integers
 
     @classmethod
     def of(cls, values: pl.Series) -> Groups:
         """Group rows that agree in a column and stand together."""
         new = (values != values.shift()).fill_null(value=True).to_numpy()
-        return cls(np.cumsum(new) - 1)
+        return cls(np.append(np.flatnonzero(new), len(new)))
 
     def total(self, values: Floats) -> Floats:
         """Sum of each row's group, NaN left out."""
-        return _total(values, self.of_row)
+        return _total(values, self.begins)
 
     def size(self, values: Floats) -> Floats:
         """How many values each row's group has."""
@@ -51,7 +51,7 @@ class Groups:
 
     def highest(self, values: Floats) -> Floats:
         """Highest value of each row's group, NaN where it has none."""
-        return _highest(values, self.of_row)
+        return _highest(values, self.begins)
 
 
 def within_event(how: Within, values: Floats, events: Groups) -> Floats:
@@ -67,7 +67,7 @@ def within_event(how: Within, values: Floats, events: Groups) -> Floats:
     """
     if how == "rank":
         # Ranked as they are stored: two histories with the same numbers in another order are a tie, not luck.
-        return _rank(single(values), events.of_row)
+        return _rank(single(values), events.begins)
     if how == "gap_to_best":
         return values - events.highest(values)
     if how == "others_best":
@@ -91,40 +91,33 @@ def _others_best(values: Floats, events: Groups) -> Floats:
 
 
 @compiled
-def _total(values: Floats, of_row: Integers) -> Floats:
-    found, begin = np.empty(len(values)), 0
-    while begin < len(values):
-        total, end = 0.0, begin
-        while end < len(values) and of_row[end] == of_row[begin]:
-            total += 0.0 if np.isnan(values[end]) else values[end]
-            end += 1
-        found[begin:end] = total
-        begin = end
+def _total(values: Floats, begins: Integers) -> Floats:
+    found = np.empty(len(values))
+    for group in range(len(begins) - 1):
+        total = 0.0
+        for row in range(begins[group], begins[group + 1]):
+            total += 0.0 if np.isnan(values[row]) else values[row]
+        found[begins[group] : begins[group + 1]] = total
     return found
 
 
 @compiled
-def _highest(values: Floats, of_row: Integers) -> Floats:
-    found, begin = np.empty(len(values)), 0
-    while begin < len(values):
-        highest, end = np.nan, begin
-        while end < len(values) and of_row[end] == of_row[begin]:
-            highest = highest if values[end] <= highest or np.isnan(values[end]) else values[end]
-            end += 1
-        found[begin:end] = highest
-        begin = end
+def _highest(values: Floats, begins: Integers) -> Floats:
+    found = np.empty(len(values))
+    for group in range(len(begins) - 1):
+        highest = np.nan
+        for row in range(begins[group], begins[group + 1]):
+            highest = highest if values[row] <= highest or np.isnan(values[row]) else values[row]
+        found[begins[group] : begins[group + 1]] = highest
     return found
 
 
 @compiled
-def _rank(shown: Singles, of_row: Integers) -> Floats:
+def _rank(shown: Singles, begins: Integers) -> Floats:
     """One more than there are better ones, those who tie in the middle of their places."""
-    found, begin = np.full(len(shown), np.nan), 0
-    while begin < len(shown):
-        end = begin
-        while end < len(shown) and of_row[end] == of_row[begin]:
-            end += 1
-        known = begin + np.flatnonzero(~np.isnan(shown[begin:end]))
+    found = np.full(len(shown), np.nan)
+    for group in range(len(begins) - 1):
+        known = begins[group] + np.flatnonzero(~np.isnan(shown[begins[group] : begins[group + 1]]))
         best_first = known[np.argsort(-shown[known])]
         place = 0
         while place < len(best_first):
@@ -133,5 +126,4 @@ def _rank(shown: Singles, of_row: Integers) -> Floats:
                 after += 1
             found[best_first[place:after]] = (place + after + 1) / 2
             place = after
-        begin = end
     return found
