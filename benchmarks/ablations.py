@@ -28,14 +28,15 @@ from morningline.features.engine import compute
 from morningline.features.planning import roots
 from morningline.kit.workspace import Workspace
 from morningline.training.backtest import run_backtest
-from morningline.training.boosting import SoftmaxBooster
-from morningline.training.comparison import compare_r2
-from morningline.training.conditional_logit import ConditionalLogit
 from morningline.training.dataset import Dataset, make_dataset
-from morningline.training.metrics import score
-from morningline.training.pool import LogPool
+from morningline.training.evaluation.comparison import compare_r2
+from morningline.training.evaluation.metrics import score
+from morningline.training.models.boosting import SoftmaxBooster
+from morningline.training.models.conditional_logit import ConditionalLogit
+from morningline.training.models.learner import Fitting
+from morningline.training.models.logit_and_trees import Parameters, learner
+from morningline.training.models.pool import LogPool
 from morningline.training.splits import PeriodSplit
-from morningline.training.win_model import WinParameters, fit
 from morningline.wiring import acts
 from morningline.wiring.program import Program, domain_named, shipped_mappings
 
@@ -49,6 +50,7 @@ SHARED = Path(__file__).parents[2] / "shared" / "data"
 FIRST_VALIDATED = 2021
 TEST = PeriodSplit.parse("2021-07-31", "2022-09-01", "2023-07-31")
 SEED, THREADS = 1, os.cpu_count() or 1
+FITTING = Fitting(seed=SEED, threads=THREADS, progress=lambda _doing, _done: None)
 
 
 class Fold(NamedTuple):
@@ -131,14 +133,14 @@ def fold_of(sample: Sample, year: int, *, linear: bool) -> Fold:
     season = sample.take_events((sample.days >= start) & (sample.days <= end))
     if linear:
         return Fold(train, season, 0, LogPool((1.0,)))
-    model = fit(train, season, WinParameters(), seed=SEED, threads=THREADS, progress=lambda _doing, _done: None)
-    return Fold(train, season, model.booster.trees, model.first_stage)
+    model = learner.fit(train, Parameters(), FITTING)
+    return Fold(train, season, model.booster.trees, model.pool)
 
 
 def market_free(fold: Fold, gone: set[str]) -> Floats:
     """Probabilities of a season by a model that lacks some features, of as many trees, pooled in the same way."""
     train, season = without(fold.train, gone), without(fold.season, gone)
-    members = [ConditionalLogit(WinParameters().l2).fit(train).log_scores(season)]
+    members = [ConditionalLogit(Parameters().l2).fit(train).log_scores(season)]
     if fold.trees:
         booster = SoftmaxBooster(rounds=fold.trees, early_stopping_rounds=None, seed=SEED, threads=THREADS)
         members.append(booster.fit(train).log_scores(season))
@@ -164,9 +166,7 @@ def joined(samples: Sequence[Sample]) -> Sample:
 def test(dataset: Dataset) -> None:
     """Score the whole set on the test period."""
     started = time.perf_counter()
-    found = run_backtest(
-        dataset, TEST, WinParameters(), seed=SEED, threads=THREADS, progress=lambda _doing, _done: None
-    )
+    found = run_backtest(dataset, TEST, "logit_and_trees", Parameters(), FITTING)
     print(f"test period, {found.delta.events} races, {time.perf_counter() - started:.0f} s")
     for name, scores in found.scores.items():
         print(f"  {name:14} R2 {scores.r2:.4f}  calibration error {scores.ece:.4f}")

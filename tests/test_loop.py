@@ -193,7 +193,7 @@ def test_a_replay_says_which_input_differs(loop: Loop):
 
 def test_a_model_whose_file_was_changed_is_refused(loop: Loop):
     folder = loop.program.workspace.root / loop.model.artefact
-    path, kept = folder / "first_stage.json", folder / "kept"
+    path, kept = folder / "second_stage.json", folder / "kept"
     shutil.copy(path, kept)
     path.write_text(path.read_text().replace("0.", "1.", 1))
     try:

@@ -22,8 +22,8 @@ from morningline.monitoring.report_data import (
     SeasonScores,
     TableQuality,
 )
-from morningline.training.comparison import clustered_interval
-from morningline.training.metrics import reliability
+from morningline.training.evaluation.comparison import clustered_interval
+from morningline.training.evaluation.metrics import reliability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -157,6 +157,6 @@ def _seasons(outcomes: pl.DataFrame, seasons: Callable[[pl.Series], pl.Series]) 
 
 def _importance(registered: RegisteredModel, root: Path, features: FeatureSet, threads: int) -> list[FeatureShare]:
     words = {feature.name: feature.description for feature in features.features}
-    shares = registered.load(root, threads=threads).booster.importance()
+    shares = registered.load(root, threads=threads).first_stage.importance()
     ordered = sorted(shares.items(), key=lambda item: (-item[1], item[0]))
     return [FeatureShare(feature=name, share=share, description=words.get(name, "")) for name, share in ordered]

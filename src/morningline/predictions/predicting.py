@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     import psycopg
 
     from morningline.features.feature_set import FeatureSet
+    from morningline.training.models.win_model import WinModel
     from morningline.training.registry import RegisteredModel
     from morningline.training.task import Task
-    from morningline.training.win_model import WinModel
 
 PREDICTIONS = RECORDS["predictions"]
 

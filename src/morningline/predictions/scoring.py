@@ -13,9 +13,9 @@ from morningline.kit.clock import utc_now
 from morningline.kit.database import read_frame
 from morningline.kit.errors import DataError
 from morningline.predictions.records import RECORDS
-from morningline.training.comparison import clustered_interval, compare_r2
 from morningline.training.dataset import sample_of
-from morningline.training.metrics import score, winner_losses
+from morningline.training.evaluation.comparison import clustered_interval, compare_r2
+from morningline.training.evaluation.metrics import score, winner_losses
 
 if TYPE_CHECKING:
     from datetime import date

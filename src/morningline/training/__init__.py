@@ -1,8 +1,6 @@
 """Samples, baselines, models, scores and honest comparisons: what turns features into probabilities."""
 
-from morningline.training.baselines import MarketPower, market, uniform
-from morningline.training.boosting import DEFAULT_PARAMETERS, SoftmaxBooster
-from morningline.training.comparison import (
+from morningline.training.evaluation.comparison import (
     MINIMUM_DAYS,
     ClusteredInterval,
     Comparison,
@@ -11,10 +9,12 @@ from morningline.training.comparison import (
     compare_r2,
     decide,
 )
-from morningline.training.conditional_logit import ConditionalLogit
+from morningline.training.evaluation.metrics import ReliabilityBin, Scores, reliability, score, winner_losses
 from morningline.training.grouped import group_log_softmax, group_maxima, group_softmax, group_sums, spread
-from morningline.training.metrics import ReliabilityBin, Scores, reliability, score, winner_losses
-from morningline.training.pool import LogPool
+from morningline.training.models.baselines import MarketPower, market, uniform
+from morningline.training.models.boosting import DEFAULT_PARAMETERS, SoftmaxBooster
+from morningline.training.models.conditional_logit import ConditionalLogit
+from morningline.training.models.pool import LogPool
 from morningline.training.sample import Sample
 from morningline.training.splits import EventMasks, PeriodSplit, SampleParts
 

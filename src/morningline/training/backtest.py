@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from morningline.training.baselines import market, uniform
-from morningline.training.comparison import Comparison, compare_r2
-from morningline.training.metrics import Scores, score
-from morningline.training.win_model import WinModel, WinParameters, fit
+from morningline.training.evaluation.comparison import Comparison, compare_r2
+from morningline.training.evaluation.metrics import Scores, score
+from morningline.training.models.baselines import market, uniform
+from morningline.training.models.win_model import WinModel, fit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import msgspec
 
     from morningline.training.dataset import Dataset
+    from morningline.training.models.learner import Fitting
     from morningline.training.sample import Sample
     from morningline.training.splits import PeriodSplit
 
@@ -69,21 +70,18 @@ class Backtest:
 def run_backtest(
     dataset: Dataset,
     split: PeriodSplit,
-    parameters: WinParameters,
-    *,
-    seed: int,
-    threads: int,
-    progress: Callable[[str, float], None],
+    learner: str,
+    parameters: msgspec.Struct,
+    fitting: Fitting,
 ) -> Backtest:
     """Fit on the past and score on the test period.
 
     Args:
         dataset: Events with features, winners and complete markets.
         split: The periods, by whole local days.
-        parameters: What was chosen of the model.
-        seed: Seed of everything random.
-        threads: CPU threads.
-        progress: Told what is being done and the share done.
+        learner: Name of the learner of the model's first stage.
+        parameters: What was chosen of it.
+        fitting: How it is fitted.
 
     Raises:
         InputError: A period has no events.
@@ -91,12 +89,12 @@ def run_backtest(
     """
     started = perf_counter()
     parts = split.apply(dataset.sample)
-    model = fit(parts.train, parts.validation, parameters, seed=seed, threads=threads, progress=progress)
+    model = fit(parts.train, parts.validation, learner, parameters, fitting.part(0.0, 0.95))
     fitted = perf_counter()
-    progress("Scoring the test period", 0.97)
+    fitting.progress("Scoring the test period", 0.97)
     probabilities = model.probabilities(parts.test)
     scores = {name: score(p, parts.test) for name, p in probabilities.items()}
-    delta = compare_r2(probabilities["combined"], probabilities["market_power"], parts.test, seed=seed)
+    delta = compare_r2(probabilities["combined"], probabilities["market_power"], parts.test, seed=fitting.seed)
     mask = split.masks(dataset.sample.days)
     unlearnt = {"uniform": uniform(parts.train), "market": market(parts.train)}
     outcomes = pl.concat(

@@ -13,7 +13,7 @@ import msgspec
 from morningline import __version__
 from morningline.kit.clock import utc_now
 from morningline.kit.errors import NotFoundError
-from morningline.training import win_model
+from morningline.training.models import win_model
 
 if TYPE_CHECKING:
     from datetime import date, datetime
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from morningline.training.backtest import Backtest
     from morningline.training.dataset import Dataset
-    from morningline.training.win_model import WinModel, WinParameters
+    from morningline.training.models.win_model import WinModel
 
 COLUMNS = (
     "id, task, created_at, train_until, test_from, test_to, feature_set, feature_version, delta_version, "
@@ -83,7 +83,8 @@ class Provenance:
         feature_set: Name of the feature set.
         feature_version: Its version.
         delta_version: Version of the Delta table that was read.
-        parameters: What was chosen of the model.
+        learner: Name of the learner of the model's first stage.
+        parameters: What was chosen of it.
         seed: Seed of everything random.
         threads: CPU threads; another number may round otherwise.
         summary: The backtest's result, as plain values.
@@ -93,7 +94,8 @@ class Provenance:
     feature_set: str
     feature_version: str
     delta_version: int
-    parameters: WinParameters
+    learner: str
+    parameters: msgspec.Struct
     seed: int
     threads: int
     summary: dict[str, Any]
@@ -107,7 +109,11 @@ def register(
     The id is a hash of everything that determines the model, so fitting the same again finds the same row.
     """
     task, split = provenance.task, backtest.split
-    stored = {**msgspec.to_builtins(provenance.parameters), "threads": provenance.threads}
+    stored = {
+        "learner": provenance.learner,
+        **msgspec.to_builtins(provenance.parameters),
+        "threads": provenance.threads,
+    }
     periods = [split.train_until.isoformat(), split.test_from.isoformat(), split.test_to.isoformat()]
     inputs = [task, provenance.feature_version, dataset.fingerprint, code_version(), provenance.seed, stored, periods]
     identity = f"{task}-{sha256(msgspec.json.encode(inputs)).hexdigest()[:12]}"

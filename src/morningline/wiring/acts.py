@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, float], None]
 
+LEARNER = "logit_and_trees"
+"""What is trained if nothing is said."""
+
 
 def import_folder(program: Program, mapping: str, folder: Path, progress: Progress) -> ImportReport:
     """Import the files of a folder through a mapping: a path, or the name of one that ships."""
@@ -58,28 +61,22 @@ def backtest(
     test_to: str,
     parameters: dict[str, Any],
     progress: Progress,
+    learner: str = LEARNER,
     set_name: str | None = None,
     accept_quality: bool = False,
 ) -> tuple[RegisteredModel, dict[str, Any]]:
     """Train, judge and register a model of a domain's task; returns its row and the summary."""
-    import msgspec
-
     from morningline.training.backtest import run_backtest
     from morningline.training.dataset import make_dataset
+    from morningline.training.models.learner import Fitting, chosen_parameters, group_learner
     from morningline.training.registry import Provenance, register
     from morningline.training.splits import PeriodSplit
-    from morningline.training.win_model import WinParameters
     from morningline.wiring.featuring import require_declared_values, stale_from
     from morningline.wiring.quality import require_sound_facts
 
     started = perf_counter()
     split = PeriodSplit.parse(train_until, test_from, test_to)
-    try:
-        chosen = msgspec.convert(parameters, WinParameters)
-    except msgspec.ValidationError as error:
-        raise InputError(
-            f"The parameters are not right: {error}.", allowed="l2, rounds, early_stopping_rounds, booster"
-        ) from error
+    chosen = chosen_parameters(group_learner(learner), parameters)
     domain = domain_named(domain_name)
     store = program.features(domain, set_name)
     version, stale = store.version(), stale_from(program, domain, store, until=split.test_to)
@@ -96,9 +93,8 @@ def backtest(
         require_declared_values(features, store.features, program.settings.quality_train)
     dataset = make_dataset(features, store.features.names, answers.filter(answers["day"] <= split.test_to))
     loaded = perf_counter()
-    result = run_backtest(
-        dataset, split, chosen, seed=program.settings.seed, threads=program.threads, progress=progress
-    )
+    fitting = Fitting(seed=program.settings.seed, threads=program.threads, progress=progress)
+    result = run_backtest(dataset, split, learner, chosen, fitting)
     summary = result.summary(f"{domain.event_noun}s")
     summary["seconds"] = {"load": round(loaded - started, 2), **summary["seconds"]}
     provenance = Provenance(
@@ -106,6 +102,7 @@ def backtest(
         feature_set=store.features.name,
         feature_version=store.features.version,
         delta_version=version,
+        learner=learner,
         parameters=chosen,
         seed=program.settings.seed,
         threads=program.threads,

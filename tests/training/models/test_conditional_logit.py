@@ -4,12 +4,12 @@ import itertools
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime, minimize
-from synthetic_events import draw_sample
 
 from morningline.kit.errors import DataError, InputError
 from morningline.training import ConditionalLogit, Sample, group_sums, score
-from morningline.training.likelihood import Likelihood
-from morningline.training.standardiser import Standardiser
+from morningline.training.models.likelihood import Likelihood
+from morningline.training.models.standardiser import Standardiser
+from synthetic_events import draw_sample
 
 
 def naive_loss(X, starts, won, l2):
@@ -31,7 +31,7 @@ def twisted(features):
 
 @pytest.mark.parametrize("events_at_once", [7, 1000])
 def test_gradient_and_hessian_equal_finite_differences(events_at_once, monkeypatch):
-    monkeypatch.setattr("morningline.training.likelihood._EVENTS_AT_ONCE", events_at_once)
+    monkeypatch.setattr("morningline.training.models.likelihood._EVENTS_AT_ONCE", events_at_once)
     sample = draw_sample(1, 40, [0.5, -0.3, 0.0])
     likelihood = Likelihood(sample.features, sample.starts, sample.won, l2=2.5)
     weights = np.array([0.4, 0.1, -0.8])

@@ -6,8 +6,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from morningline.kit.errors import DataError, InputError
+from morningline.training.evaluation.metrics import Z_95, chance_loss, winner_losses
 from morningline.training.grouped import Floats, Integers
-from morningline.training.metrics import Z_95, chance_loss, winner_losses
 from morningline.training.sample import Sample
 
 Verdict: TypeAlias = Literal["adopt", "reject", "not_decided"]

@@ -4,11 +4,11 @@ import lightgbm
 import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
-from synthetic_events import draw_sample, true_probabilities
 
 from morningline.kit.errors import InputError, IntegrityError
 from morningline.training import ConditionalLogit, SoftmaxBooster, group_sums, score
-from morningline.training.boosting import softmax_derivatives
+from morningline.training.models.boosting import softmax_derivatives
+from synthetic_events import draw_sample, true_probabilities
 
 SMALL = {"learning_rate": 0.1, "min_data_in_leaf": 50, "num_leaves": 7}
 WEIGHTS = [0.5, 0.0, 0.0, 0.0]

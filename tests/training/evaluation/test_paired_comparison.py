@@ -2,7 +2,6 @@ import dataclasses
 
 import numpy as np
 import pytest
-from synthetic_events import draw_sample, true_probabilities
 
 from morningline.kit.errors import DataError, InputError
 from morningline.training import (
@@ -15,6 +14,7 @@ from morningline.training import (
     uniform,
     winner_losses,
 )
+from synthetic_events import draw_sample, true_probabilities
 
 
 def blurred(sample, noise, seed):
@@ -128,7 +128,7 @@ def test_the_same_seed_gives_the_same_bits_and_many_days_are_drawn_in_blocks(mon
     new, reference = blurred(sample, 0.2, 1), uniform(sample)
     first = compare_r2(new, reference, sample, seed=7)
     assert compare_r2(new, reference, sample, seed=7) == first
-    monkeypatch.setattr("morningline.training.comparison._BLOCK", 1000)
+    monkeypatch.setattr("morningline.training.evaluation.comparison._BLOCK", 1000)
     assert compare_r2(new, reference, sample, seed=7) == first
     assert compare_r2(new, reference, sample, seed=8).low != first.low
 

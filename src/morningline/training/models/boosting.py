@@ -8,8 +8,8 @@ import numpy as np
 
 from morningline.kit.errors import InputError
 from morningline.training.grouped import Floats, Integers, group_log_softmax, group_softmax
+from morningline.training.models.sealed import seal, unseal
 from morningline.training.sample import Sample
-from morningline.training.sealed import seal, unseal
 
 if TYPE_CHECKING:
     import lightgbm

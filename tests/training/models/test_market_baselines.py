@@ -3,10 +3,10 @@ import dataclasses
 import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
-from synthetic_events import draw_sample, draw_winners
 
 from morningline.kit.errors import DataError, InputError
 from morningline.training import MarketPower, group_sums, market, score, uniform
+from synthetic_events import draw_sample, draw_winners
 
 
 def biased(sample, g, seed=5):

@@ -3,10 +3,10 @@ import itertools
 import numpy as np
 import pytest
 from scipy.optimize import minimize
-from synthetic_events import draw_starts, draw_winners
 
 from morningline.kit.errors import DataError, InputError
 from morningline.training import LogPool, group_log_softmax, group_sums
+from synthetic_events import draw_starts, draw_winners
 
 
 def two_members(seed, events):

@@ -7,9 +7,9 @@ import numpy as np
 
 from morningline.kit.errors import InputError
 from morningline.training.grouped import Floats, group_log_softmax
-from morningline.training.likelihood import Likelihood
+from morningline.training.models.likelihood import Likelihood
+from morningline.training.models.standardiser import Standardiser
 from morningline.training.sample import Sample
-from morningline.training.standardiser import Standardiser
 
 
 class _Fitted(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

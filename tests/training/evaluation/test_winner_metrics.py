@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binomtest
-from synthetic_events import draw_sample, true_probabilities
 
 from morningline.kit.errors import DataError, InputError
 from morningline.training import Sample, reliability, score, uniform, winner_losses
+from synthetic_events import draw_sample, true_probabilities
 
 
 def brute_scores(p, sample):

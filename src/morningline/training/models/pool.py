@@ -7,7 +7,7 @@ import numpy as np
 
 from morningline.kit.errors import InputError
 from morningline.training.grouped import Floats, Integers, check_starts, group_log_softmax
-from morningline.training.likelihood import Likelihood
+from morningline.training.models.likelihood import Likelihood
 
 
 class LogPool(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

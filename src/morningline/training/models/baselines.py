@@ -5,7 +5,7 @@ import numpy as np
 
 from morningline.kit.errors import DataError, InputError
 from morningline.training.grouped import Floats, group_sums, spread
-from morningline.training.pool import LogPool
+from morningline.training.models.pool import LogPool
 from morningline.training.sample import Sample
 
 

@@ -1,0 +1,1 @@
+"""Evaluation: scores, honest comparisons, and what may be concluded from them."""

@@ -1,0 +1,175 @@
+"""The model of who wins: a learner's probabilities without any price, and the market beside and inside it.
+
+First stage, market-free: what a learner made of the training events. Second stage (Benter 1994): it and the market
+combined, fitted on the validation events, which nothing before has seen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING
+
+import msgspec
+import numpy as np
+
+from morningline.kit.errors import IntegrityError
+from morningline.training.models.baselines import MarketPower, market, uniform
+from morningline.training.models.learner import group_learner
+from morningline.training.models.pool import LogPool
+from morningline.training.sample import Sample
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from morningline.training.grouped import Floats
+    from morningline.training.models.learner import Fitting, GroupModel
+
+CONTENTS = "model.json"
+"""The file that names the learner and all other files."""
+
+OF_LEARNER = "market_free/"
+"""Folder of the learner's own files."""
+
+
+class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a model consists of: the learner that made its first stage, and its files."""
+
+    learner: str
+    files: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class WinModel:
+    """A fitted model of who wins.
+
+    Attributes:
+        learner: Name of the learner.
+        first_stage: What it fitted: the market-free probabilities.
+        market_power: The market with one fitted exponent.
+        second_stage: Pool of the market-free model and the market.
+    """
+
+    learner: str
+    first_stage: GroupModel
+    market_power: MarketPower
+    second_stage: LogPool
+
+    def market_free(self, sample: Sample) -> Floats:
+        """Ln p without any price, shape (rows,)."""
+        return self.first_stage.log_scores(sample)
+
+    def combined(self, sample: Sample) -> Floats:
+        """Ln p of model and market, shape (rows,); every event needs a price for every entrant."""
+        return self.second_stage.log_scores([self.market_free(sample), np.log(market(sample))], sample.starts)
+
+    def probabilities(self, sample: Sample) -> dict[str, Floats]:
+        """Row probabilities of the model and of every baseline, by the names a backtest uses."""
+        return {
+            "uniform": uniform(sample),
+            "market": market(sample),
+            "market_power": self.market_power.predict(sample),
+            "market_free": np.exp(self.market_free(sample)),
+            "combined": np.exp(self.combined(sample)),
+        }
+
+    def files(self) -> dict[str, str]:
+        """The model as texts, by file name."""
+        files = {f"{OF_LEARNER}{name}": text for name, text in self.first_stage.files().items()}
+        files["market_power.json"] = self.market_power.to_json()
+        files["second_stage.json"] = self.second_stage.to_json()
+        contents = Contents(self.learner, tuple(sorted(files)))
+        return {**files, CONTENTS: msgspec.json.encode(contents).decode()}
+
+    @classmethod
+    def from_files(cls, files: Mapping[str, str], *, threads: int) -> WinModel:
+        """The model that `files` wrote."""
+        name = msgspec.json.decode(files[CONTENTS], type=Contents).learner
+        own = {file.removeprefix(OF_LEARNER): text for file, text in files.items() if file.startswith(OF_LEARNER)}
+        return cls(
+            name,
+            group_learner(name).read(own, threads=threads),
+            MarketPower.from_json(files["market_power.json"]),
+            LogPool.from_json(files["second_stage.json"]),
+        )
+
+
+def fit(train: Sample, validation: Sample, learner: str, parameters: msgspec.Struct, fitting: Fitting) -> WinModel:
+    """Fit both stages.
+
+    Args:
+        train: Events for the first stage.
+        validation: Later events for the second stage, unseen until then.
+        learner: Name of the learner of the first stage.
+        parameters: What was chosen of it.
+        fitting: How.
+
+    Raises:
+        NotFoundError: There is no such learner.
+    """
+    first_stage = group_learner(learner).fit(train, parameters, fitting.part(0.0, 0.95))
+    fitting.progress("Combining with the market", 0.95)
+    market_power = MarketPower.fit(_joined(train, validation))
+    second_stage = LogPool.fit_towards(
+        (0.0, market_power.exponent),
+        [first_stage.log_scores(validation), np.log(market(validation))],
+        validation.starts,
+        validation.won,
+    )
+    return WinModel(learner, first_stage, market_power, second_stage)
+
+
+def save(model: WinModel, folder: Path) -> str:
+    """Write a model's files, and return the SHA-256 over them, hexadecimal."""
+    files = model.files()
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return _digest(files)
+
+
+def load(folder: Path, digest: str, *, threads: int) -> WinModel:
+    """Read a model's files.
+
+    Raises:
+        IntegrityError: A file is missing or is not what was saved.
+    """
+    try:
+        contents = (folder / CONTENTS).read_bytes().decode()
+        names = msgspec.json.decode(contents, type=Contents).files
+        files = {CONTENTS: contents, **{name: (folder / name).read_bytes().decode() for name in names}}
+    except OSError as error:
+        raise IntegrityError(
+            f"The model in {folder.name} lacks {error.filename}.",
+            do="Restore the folder from a backup, or train again.",
+        ) from error
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _changed(folder) from error
+    if _digest(files) != digest:
+        raise _changed(folder)
+    return WinModel.from_files(files, threads=threads)
+
+
+def _changed(folder: Path) -> IntegrityError:
+    return IntegrityError(
+        f"The model in {folder.name} is not what was registered: its SHA-256 differs.",
+        do="Restore the folder from a backup, or train again.",
+    )
+
+
+def _digest(files: Mapping[str, str]) -> str:
+    return sha256("\x1f".join(f"{name}\x1f{files[name]}" for name in sorted(files)).encode()).hexdigest()
+
+
+def _joined(first: Sample, second: Sample) -> Sample:
+    """Prices and winners of both; the features are not needed."""
+    return Sample(
+        features=np.zeros((first.rows + second.rows, 0)),
+        names=(),
+        starts=np.concatenate([first.starts, second.starts[1:] + first.rows]),
+        won=np.concatenate([first.won, second.won]),
+        odds=np.concatenate([first.odds, second.odds]),
+        days=np.concatenate([first.days, second.days]),
+        event_ids=(*first.event_ids, *second.event_ids),
+    )
