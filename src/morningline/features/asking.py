@@ -50,12 +50,14 @@ class Group:
         key: Columns of the key, those that have to be the same included.
         rivals: Whether rows are meetings with rivals.
         conditions: What rows have to meet besides.
+        recent: Whether all of them look back some days only, and no older rows are needed.
         features: The histories.
     """
 
     key: tuple[str, ...]
     rivals: bool
     conditions: tuple[Condition, ...]
+    recent: bool
     features: Sequence[History]
 
     @property
@@ -69,15 +71,16 @@ class Group:
         return sorted({f.value for f in self.features if f.value})
 
 
-def grouped(features: Iterable[History]) -> list[Group]:
-    """Histories by whose rows they are about."""
-    groups: dict[tuple[tuple[str, ...], bool, tuple[Condition, ...]], list[History]] = {}
+def grouped(features: Iterable[History], *, apart: bool) -> list[Group]:
+    """Histories by whose rows they are about; `apart`, where older rows are only read for those that look at them."""
+    groups: dict[tuple[tuple[str, ...], bool, tuple[Condition, ...], bool], list[History]] = {}
     for feature in features:
         rivals = isinstance(feature.key, Rivals)
         key = feature.key.entity if isinstance(feature.key, Rivals) else feature.key
         same = [c.column for c in feature.where if isinstance(c, Same)]
         conditions = tuple(c for c in feature.where if not isinstance(c, Same))
-        groups.setdefault(((*key, *same), rivals, conditions), []).append(feature)
+        recent = apart and feature.days_back is not None
+        groups.setdefault(((*key, *same), rivals, conditions, recent), []).append(feature)
     return [Group(*known, some) for known, some in groups.items()]
 
 
@@ -161,7 +164,9 @@ def ask(state: State, features: Sequence[History], answer: Answerer) -> list[pl.
         return columns
 
     # The longest first, so that none is left to be waited for alone at the end.
-    groups = sorted(grouped(features), key=lambda group: len(group.features), reverse=True)
+    groups = sorted(
+        grouped(features, apart=state.past is not None), key=lambda group: len(group.features), reverse=True
+    )
     with ThreadPoolExecutor(THREADS) as pool:
         found = {column.name: column for columns in pool.map(answers, groups) for column in columns}
     return [found[feature.name] for feature in features]
@@ -184,7 +189,8 @@ def _answers(state: State, group: Group, answer: Answerer) -> list[pl.Series]:
 
 def _question(state: State, group: Group) -> Question:
     beside = [c.column for c in group.conditions]
-    rows = state.rows([*group.values, *beside, *(["event_id"] if group.rivals else [])], group.key)
+    names = [*group.values, *beside, *(["event_id"] if group.rivals else [])]
+    rows = state.rows(names, group.key, recent=group.recent)
     asked, code = rows.codes.of(group.key)
     listing = rows.listed(code)
     if group.conditions:

@@ -10,7 +10,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from morningline.features.windows import Decay, Expanding, Rivals
+from morningline.features.windows import Days, Decay, Expanding, Rivals
 from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
@@ -33,6 +33,8 @@ Within = Literal["rank", "z", "share", "gap_to_best", "others_mean", "others_bes
 FADING = ("count", "sum", "mean", "rate")
 # What is about the rows themselves where no value is named.
 OF_ROWS = ("count", "days_since")
+# What is reckoned from the first row of the key there is, to lose no digits, so that its bits depend on that.
+FROM_THE_FIRST = ("std", "slope")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,6 +96,13 @@ class History(Feature):
     prior: float = 0.0
     prior_rows: float = 0.0
     quantile: float = 0.5
+
+    @property
+    def days_back(self) -> int | None:
+        """How many days back any row can matter; None: however old it is."""
+        if not isinstance(self.window, Days) or self.aggregate in FROM_THE_FIRST or isinstance(self.key, Rivals):
+            return None
+        return self.window.days
 
     def __post_init__(self) -> None:
         given = (

@@ -12,6 +12,10 @@ from morningline.features.columns import KEYS
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
+    from morningline.features.planning import Reach
+
+UTC_MICROSECONDS = pl.Datetime("us", "UTC")
+
 ROWS_IN_MEMORY = 4_000_000
 """Up to so many rows are read at once for all keys; longer pasts are read key by key."""
 
@@ -22,46 +26,52 @@ class Past:
     Args:
         rows: As a computation of these days gave them.
         entrants: Who asks.
-        seen: For the first column of every key, the columns that are looked at by it: rows are read that share it with
-            an entrant.
+        seen: Which of these rows are looked at, and their columns.
     """
 
-    def __init__(self, rows: pl.LazyFrame, entrants: pl.DataFrame, seen: Mapping[str, Collection[str]]) -> None:
+    def __init__(self, rows: pl.LazyFrame, entrants: pl.DataFrame, seen: Mapping[Reach, Collection[str]]) -> None:
         self.rows = rows
         schema = rows.collect_schema()
-        self._asked = {head: entrants[head].cast(schema[head]).unique().drop_nulls() for head in seen}
-        self._of_head: dict[str, pl.DataFrame] = {}
+        self._first_cutoff = entrants["cutoff"].min()
+        self._asked = {head: entrants[head].cast(schema[head]).unique().drop_nulls() for head, _ in seen}
+        self._read: dict[Reach, pl.DataFrame] = {}
         self._since: dict[int, pl.DataFrame] = {}
         self._lock = Lock()
         if seen and rows.select(pl.len()).collect().item() <= ROWS_IN_MEMORY:
             known = [[name for name in schema.names() if name in names] for names in seen.values()]
-            wanted = [self._of(head, names, self._asked[head]) for head, names in zip(seen, known, strict=True)]
+            wanted = [self._of(reach, names) for reach, names in zip(seen, known, strict=True)]
             frames = (numbered_texts(frame) for frame in pl.collect_all(wanted))
-            self._of_head = dict(zip(seen, frames, strict=True))
+            self._read = dict(zip(seen, frames, strict=True))
 
-    def of(self, head: str, names: Sequence[str], also: Sequence[pl.Series] = ()) -> pl.DataFrame:
+    def of(self, reach: Reach, names: Sequence[str], also: Sequence[pl.Series] = ()) -> pl.DataFrame:
         """Columns of the rows that share a key's first column with an entrant, or have one of some more values."""
-        asked = self._asked[head]
-        if head in self._of_head:
-            found = self._of_head[head].select(names)
+        if reach in self._read:
+            found = self._read[reach].select(names)
         else:
-            found = numbered_texts(self._of(head, names, asked).collect())
+            found = numbered_texts(self._of(reach, names).collect())
+        asked = self._asked[reach[0]]
         more = pl.concat([asked.clear(), *(values.cast(asked.dtype) for values in also)]).unique().drop_nulls()
         more = more.filter(~more.is_in(asked.implode()))
         if len(more):
-            found = pl.concat([found, numbered_texts(self._of(head, names, more).collect())])
+            found = pl.concat([found, numbered_texts(self._of(reach, names, more).collect())])
         return found
 
     def since(self, instant: int) -> pl.DataFrame:
         """The rows that became usable at an instant, in microseconds since 1970 UTC, or later: they are few."""
         with self._lock:
             if instant not in self._since:
-                late = self.rows.filter(pl.col("usable_at") >= pl.lit(instant).cast(pl.Datetime("us", "UTC")))
+                late = self.rows.filter(pl.col("usable_at") >= pl.lit(instant).cast(UTC_MICROSECONDS))
                 self._since[instant] = numbered_texts(late.collect())
             return self._since[instant]
 
-    def _of(self, head: str, names: Sequence[str], values: pl.Series) -> pl.LazyFrame:
-        return self.rows.filter(pl.col(head).is_in(values.implode())).select(names)
+    def _of(self, reach: Reach, names: Sequence[str], values: pl.Series | None = None) -> pl.LazyFrame:
+        head, days = reach
+        found = self.rows.filter(pl.col(head).is_in((self._asked[head] if values is None else values).implode()))
+        if days is not None:
+            found = found.filter(
+                pl.col("usable_at") >= pl.lit(self._first_cutoff, UTC_MICROSECONDS) - pl.duration(days=days)
+            )
+        return found.select(names)
 
 
 def numbered_texts(rows: pl.DataFrame) -> pl.DataFrame:

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from morningline.features.windows import Key
 
 
+Reach = tuple[str, int | None]
+"""Earlier history rows: those that share a key's first column with an entrant, as many days back; None is all."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """The steps of a set in the order in which they are taken.
@@ -26,13 +30,15 @@ class Plan:
         stages: Steps that are taken together: all of one kind, or histories and ratings, which look back.
         values: Columns of the history rows that histories look at: what is kept of a row once its event is over.
         columns: All that any step looks at, of cards, outcomes and other steps.
-        seen: For the first column of every key, the columns of earlier history rows that are looked at by it.
+        seen: The columns of earlier history rows that are looked at, by which of these rows.
+        days_back: For the first column of keys, how many days back those histories look that look back some days only.
     """
 
     stages: Sequence[Sequence[Step]]
     values: Sequence[str]
     columns: frozenset[str]
-    seen: Mapping[str, frozenset[str]]
+    seen: Mapping[Reach, frozenset[str]]
+    days_back: Mapping[str, int]
 
 
 def plan(steps: Sequence[Step]) -> Plan:
@@ -53,22 +59,36 @@ def plan(steps: Sequence[Step]) -> Plan:
             waiting += [by_name[name] for name in _sources(step) if name in by_name]
     ordered = _stages([step for step in steps if step.name in first])
     ordered += _stages([step for step in steps if step.name not in first])
+    looking_back = [step for step in steps if isinstance(step, History | Rating)]
+    days_back = _days_back(looking_back)
     return Plan(
         ordered,
         sorted(values),
         frozenset(name for step in steps for name in _sources(step)),
-        _seen([step for step in steps if isinstance(step, History | Rating)]),
+        _seen(looking_back, days_back),
+        days_back,
     )
 
 
-def _seen(steps: Iterable[History | Rating]) -> dict[str, frozenset[str]]:
-    found: dict[str, frozenset[str]] = {}
+def _days_back(steps: Iterable[History | Rating]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for step in steps:
+        if isinstance(step, History) and step.days_back is not None:
+            head = columns_of(step.key)[0]
+            found[head] = max(found.get(head, 0), step.days_back)
+    return found
+
+
+def _seen(steps: Iterable[History | Rating], days_back: Mapping[str, int]) -> dict[Reach, frozenset[str]]:
+    found: dict[Reach, frozenset[str]] = {}
     for step in steps:
         head = columns_of(step.key)[0]
         seen = [*step.key, *step.after] if isinstance(step, Rating) else _sources(step)
         # Meetings are found by their events.
         event = ["event_id"] if isinstance(step.key, Rivals) else []
-        found[head] = found.get(head, frozenset()).union(seen, event)
+        recent = isinstance(step, History) and step.days_back is not None
+        reach = head, days_back[head] if recent else None
+        found[reach] = found.get(reach, frozenset()).union(seen, event)
     return found
 
 

@@ -77,7 +77,7 @@ def _rows(state: State, step: Rating, kept: tuple[str, str]) -> tuple[pl.DataFra
     late = state.past.since(instant).select(list(dict.fromkeys(chosen)))
     # Of what came earlier, the last rating of an entity is all that matters.
     rated = [*ORDER, *step.key, *kept]
-    known = state.past.of(step.key[0], rated, also=[late[step.key[0]], own[step.key[0]]])
+    known = state.past.of((step.key[0], None), rated, also=[late[step.key[0]], own[step.key[0]]])
     known = known.filter(pl.col("usable_at").dt.epoch("us") < instant, pl.col(kept[0]).is_not_null())
     newest = known.group_by(step.key).agg(pl.col("usable_at").max())
     last = known.join(newest, on=[*step.key, "usable_at"], how="semi").sort(*ORDER).group_by(step.key).last()

@@ -18,10 +18,10 @@ from morningline.kit.compiled import load_beside
 from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from morningline.features.columns import Singles
-    from morningline.features.planning import Plan
+    from morningline.features.planning import Plan, Reach
     from morningline.features.sorting import Integers, Places
 
 IDENTITY = ("event_id", "entrant_id")
@@ -72,9 +72,11 @@ class State:
     def __init__(self, events: Events, past: pl.LazyFrame | None = None, planned: Plan | None = None) -> None:
         load_beside()
         self.past = None
+        self._days_back: Mapping[str, int] = {}
         if past is not None and planned is not None:
             always = {*ORDER, "until"}
-            seen = {head: names | always for head, names in planned.seen.items()}
+            seen = {reach: names | always for reach, names in planned.seen.items()}
+            self._days_back = planned.days_back
             self.past = Past(past, events.entrants, seen)
         # What is in single precision from here on was made by a step, and is finite or null; texts are numbered once.
         _require_apart(events.entrants, events.outcomes)
@@ -102,8 +104,8 @@ class State:
         self.rated: list[pl.DataFrame] = []
         self.events = Groups.of(self.entrants["event_id"])
         self.cutoffs = Moments.of(microseconds(self.entrants["cutoff"]))
-        self._rows: dict[str, Rows] = {}
-        self._orders: dict[str, Places] = {}
+        self._rows: dict[Reach, Rows] = {}
+        self._orders: dict[Reach, Places] = {}
         self._lock = Lock()
 
     def add_features(self, columns: Sequence[pl.Series]) -> None:
@@ -145,40 +147,42 @@ class State:
                     do="Correct it.",
                 )
 
-    def rows(self, names: Sequence[str], keys: Sequence[str]) -> Rows:
+    def rows(self, names: Sequence[str], keys: Sequence[str], *, recent: bool = False) -> Rows:
         """History rows, the events' own and the earlier ones.
 
         Args:
             names: Columns besides `usable_at` and `until`.
             keys: Those by which entrants ask: of the past only rows of values that somebody asks for are needed.
+            recent: Whether no more rows are needed than histories look at that look back some days only.
         """
         head = "" if self.past is None else keys[0]
+        reach = head, self._days_back[head] if recent else None
         chosen = list(dict.fromkeys([*ORDER, "until", *names, *keys]))
         with self._lock:
-            if head not in self._rows:
-                self._rows[head] = Rows(self.entrants, self._joined(head, chosen))
-            rows = self._rows[head]
+            if reach not in self._rows:
+                self._rows[reach] = Rows(self.entrants, self._joined(reach, chosen))
+            rows = self._rows[reach]
             missing = [name for name in chosen if name not in rows.frame.columns]
             if self.past is None:
                 rows.show(self.entrants, self.history)
             elif missing:
-                rows.show(self.entrants, rows.frame.hstack(self._joined(head, missing)))
+                rows.show(self.entrants, rows.frame.hstack(self._joined(reach, missing)))
             return rows
 
-    def _joined(self, head: str, names: Sequence[str]) -> pl.DataFrame:
+    def _joined(self, reach: Reach, names: Sequence[str]) -> pl.DataFrame:
         """Columns of the earlier rows that somebody asks for, and of the events' own, in order."""
         if self.past is None:
             return self.history
-        earlier = self.past.of(head, names)
+        earlier = self.past.of(reach, names)
         own = self.history.select(pl.col(name).cast(earlier.schema[name]) for name in names)
         rows = pl.concat([earlier, own])
-        if head not in self._orders:
+        if reach not in self._orders:
             columns = (
                 microseconds(rows["usable_at"]),
                 *(rows[name].to_physical().cast(pl.Int64).to_numpy() for name in ORDER[1:]),
             )
-            self._orders[head] = in_order_of(*columns)
-        return rows[self._orders[head]]
+            self._orders[reach] = in_order_of(*columns)
+        return rows[self._orders[reach]]
 
 
 class Rows:
