@@ -192,7 +192,8 @@ def _question(state: State, group: Group) -> Question:
     names = [*group.values, *beside, *(["event_id"] if group.rivals else [])]
     rows = state.rows(names, group.key, recent=group.recent)
     asked, code = rows.codes.of(group.key)
-    listing = rows.listed(code)
+    # The past is read by the first column of a key; rows of which nobody asks by the others need no place in order.
+    listing = rows.listed(code, asked if state.past is not None and len(group.key) > 1 else None)
     if group.conditions:
         theirs = [column[listing.row] for column in numbers_of(rows.frame, group.conditions)]
         ours = numbers_of(state.entrants, group.conditions)

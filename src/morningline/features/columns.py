@@ -121,11 +121,21 @@ def _together(codes: Places, others: Places, wide: int) -> Integers:
 def dense(values: pl.Series) -> Places:
     """Whole numbers for the values of a column, -1 where there is none."""
     if isinstance(values.dtype, pl.Categorical):
-        codes = values.to_physical()
-    else:
-        known = values.drop_nulls().unique(maintain_order=True).to_frame("key").with_row_index("code")
-        codes = values.to_frame("key").join(known, on="key", how="left", maintain_order="left")["code"]
+        return values.to_physical().cast(pl.Int32).fill_null(-1).to_numpy()
+    if values.dtype.is_numeric():
+        number = numbered(_bits(values.fill_null(0).to_numpy()))[1]
+        return np.where(values.is_null().to_numpy(), np.int32(-1), number) if values.null_count() else number
+    known = values.drop_nulls().unique(maintain_order=True).to_frame("key").with_row_index("code")
+    codes = values.to_frame("key").join(known, on="key", how="left", maintain_order="left")["code"]
     return codes.cast(pl.Int32).fill_null(-1).to_numpy()
+
+
+def _bits(values: NDArray[Any]) -> Integers:
+    """Numbers as whole numbers that are equal where they are."""
+    if not np.issubdtype(values.dtype, np.floating):
+        return values.astype(np.int64)
+    # Zero has no sign, and NaN is one value.
+    return np.where(np.isnan(values), np.nan, values + 0.0).astype(np.float64).view(np.int64)
 
 
 def alike(rows: pl.DataFrame, names: Sequence[str]) -> Places:

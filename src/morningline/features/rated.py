@@ -79,10 +79,28 @@ def _rows(state: State, step: Rating, kept: tuple[str, str]) -> tuple[pl.DataFra
     rated = [*ORDER, *step.key, *kept]
     known = state.past.of((step.key[0], None), rated, also=[late[step.key[0]], own[step.key[0]]])
     known = known.filter(pl.col("usable_at").dt.epoch("us") < instant, pl.col(kept[0]).is_not_null())
-    newest = known.group_by(step.key).agg(pl.col("usable_at").max())
-    last = known.join(newest, on=[*step.key, "usable_at"], how="semi").sort(*ORDER).group_by(step.key).last()
+    last = known[_last_of_each(Codes(known.clear(), known).of(step.key)[1], *_order_of(known))]
     rows = pl.concat([last, late, numbered_texts(own)], how="diagonal_relaxed")
     return rows.with_columns(pl.col("first_known", "#own").fill_null(value=False)).sort(*ORDER), since
+
+
+def _order_of(rows: pl.DataFrame) -> tuple[Integers, Integers]:
+    """What rows are sorted by: when they became usable, and day and place as one number."""
+    day, place = (rows[name].to_physical().cast(pl.Int64).to_numpy() for name in ORDER[1:])
+    return microseconds(rows["usable_at"]), (day << 32) | place
+
+
+@compiled
+def _last_of_each(code: Places, at: Integers, then: Integers) -> Places:
+    """The last row of each key in order of `at`, and of `then` where that is equal; rows may stand in any order."""
+    last = np.full(code.max() + 1 if len(code) else 0, -1, np.int32)
+    for row in range(len(code)):
+        if code[row] < 0:
+            continue
+        before = last[code[row]]
+        if before < 0 or at[row] > at[before] or (at[row] == at[before] and then[row] >= then[before]):
+            last[code[row]] = row
+    return last[last >= 0]
 
 
 def _known(rows: pl.DataFrame, kept: tuple[str, str]) -> Ratings:

@@ -212,9 +212,13 @@ class Rows:
             self._values[name] = single(numbers(self.frame[name]))
         return self._values[name]
 
-    def listed(self, code: Places) -> Listing:
-        """The rows under keys, without those that have none (a negative code)."""
+    def listed(self, code: Places, asked: Places | None = None) -> Listing:
+        """The rows under keys, without those that have none (a negative code), or no key that is asked for."""
         listing = Listing(code, np.arange(len(code), dtype=np.int32), self.usable, self.until)
+        if asked is not None:
+            known = np.unique(np.append(asked, np.int32(-1)))
+            found = known[np.searchsorted(known[:-1], code)]
+            return listing[np.flatnonzero((found == code) & (code >= 0))]
         return listing if code.min(initial=0) >= 0 else listing[np.flatnonzero(code >= 0)]
 
 
