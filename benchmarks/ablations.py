@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import polars as pl
 
 from morningline.domains.racing.features import FAMILIES, FEATURES
 from morningline.features.definitions import Expression, WithinEvent
@@ -28,7 +27,7 @@ from morningline.features.engine import compute
 from morningline.features.planning import roots
 from morningline.kit.workspace import Workspace
 from morningline.training.backtest import run_backtest
-from morningline.training.dataset import Dataset, make_dataset
+from morningline.training.dataset import Dataset, Source, make_dataset
 from morningline.training.evaluation.comparison import compare_r2
 from morningline.training.evaluation.metrics import score
 from morningline.training.models.boosting import SoftmaxBooster
@@ -93,7 +92,10 @@ def real_dataset() -> Dataset:
     features = compute(events, FEATURES.steps)
     seconds = time.perf_counter() - started
     print(f"{len(FEATURES.names)} features of {features.height:,} runners in {seconds:.1f} s")
-    return make_dataset(features, FEATURES.names, answers.filter(pl.col("day") <= TEST.test_to))
+    source = Source(
+        task=task.name, feature_version=FEATURES.version, delta_version=0, first=None, last=TEST.test_to, gate=None
+    )
+    return make_dataset(features, FEATURES.names, answers, source)
 
 
 def columns_of(family: str) -> set[str]:
@@ -166,11 +168,11 @@ def joined(samples: Sequence[Sample]) -> Sample:
 def test(dataset: Dataset) -> None:
     """Score the whole set on the test period."""
     started = time.perf_counter()
-    found = run_backtest(dataset, TEST, "logit_and_trees", Parameters(), FITTING)
-    print(f"test period, {found.delta.events} races, {time.perf_counter() - started:.0f} s")
-    for name, scores in found.scores.items():
+    found = run_backtest(dataset, [TEST], "logit_and_trees", Parameters(), FITTING)
+    print(f"test period, {found.judged.delta.events} races, {time.perf_counter() - started:.0f} s")
+    for name, scores in found.judged.scores.items():
         print(f"  {name:14} R2 {scores.r2:.4f}  calibration error {scores.ece:.4f}")
-    delta = found.delta
+    delta = found.judged.delta
     print(f"  delta R2 {delta.estimate:+.5f} ({delta.low:+.5f} to {delta.high:+.5f}), {delta.verdict}")
 
 

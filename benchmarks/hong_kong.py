@@ -8,10 +8,12 @@ import os
 import sys
 import tempfile
 import time
+from datetime import date
 from pathlib import Path
 
 from morningline.kit.workspace import Workspace
-from morningline.wiring import acts, featuring
+from morningline.training.request import HoldOut, TrainRequest
+from morningline.wiring import acts, featuring, training
 from morningline.wiring.program import Program
 
 DATA = Path(__file__).parents[2] / "shared" / "data" / "hk"
@@ -46,8 +48,8 @@ def measure(program: Program) -> None:
     features = featuring.compute_features(program, "racing", featuring.Extent())
     timed(f"features, {features.rows:,} rows of {features.features}", started)
     started = time.perf_counter()
-    periods = {"train_until": "2021-07-31", "test_from": "2022-09-01", "test_to": "2023-07-31"}
-    _, summary = acts.backtest(program, "racing", **periods, parameters={}, progress=silent)
+    days = HoldOut(train_until=date(2021, 7, 31), test_from=date(2022, 9, 1), test_to=date(2023, 7, 31))
+    summary = training.train(program, TrainRequest(split=days), training.Quietly()).summary
     timed(f"backtest, {summary['races']} test races", started)
     for name, scores in summary["models"].items():
         print(f"  {name:14} R2 {scores['r2']:.4f}  winner log loss {scores['winner_log_loss']:.4f}")

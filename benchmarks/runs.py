@@ -30,7 +30,7 @@ FILL = f"""
     INSERT INTO dbos.workflow_output (workflow_uuid, output) SELECT workflow_uuid, '{{"rows": 1}}'
         FROM dbos.workflow_status;
     INSERT INTO run_requests (id, kind, parameters, priority, asked_by, queue, created_at)
-    SELECT workflow_uuid, (ARRAY['import', 'features', 'collect', 'backtest'])[1 + (created_at / 60000) % 4],
+    SELECT workflow_uuid, (ARRAY['import', 'features', 'collect', 'train'])[1 + (created_at / 60000) % 4],
         '{{"folder": "/data"}}', 0, 'ann', 'runs', to_timestamp(created_at / 1000.0) FROM dbos.workflow_status;
     INSERT INTO run_progress (run_id, began_at, share, sentence)
     SELECT workflow_uuid, to_timestamp(started_at_epoch_ms / 1000.0), 1, 'Checking' FROM dbos.workflow_status;

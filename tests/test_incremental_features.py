@@ -31,7 +31,9 @@ from feature_desk import (
 from morningline.features import computing
 from morningline.features.store import FeatureStore
 from morningline.kit.errors import DataError, InputError, NotFoundError
-from morningline.wiring import acts, featuring
+from morningline.training.request import HoldOut, TrainRequest
+from morningline.wiring import featuring
+from morningline.wiring.training import Quietly, train
 
 if TYPE_CHECKING:
     from morningline.wiring.program import Program
@@ -304,11 +306,11 @@ def test_verify_speaks_of_days_that_are_not_stale(program: Program, full: Desk):
         featuring.verify_features(program, "racing", events=10, seed=1)
 
 
-def test_a_backtest_refuses_features_whose_facts_changed(program: Program, full: Desk):
+def test_training_refuses_features_whose_facts_changed(program: Program, full: Desk):
     full.by_hand("UPDATE ra_runners SET weight_lbs = weight_lbs + 1 WHERE date = %s", EASTER)
-    periods = {"train_until": "2023-04-05", "test_from": "2023-04-20", "test_to": "2023-05-01"}
+    days = HoldOut(train_until=date(2023, 4, 5), test_from=date(2023, 4, 20), test_to=date(2023, 5, 1))
     with pytest.raises(DataError, match=f"stale: facts of {EASTER}"):
-        acts.backtest(program, "racing", **periods, parameters={}, progress=lambda *_: None)
+        train(program, TrainRequest(split=days), Quietly())
     assert featuring.features_status(program, "racing")["stale_from"] == str(EASTER)
 
 

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import re
 import shutil
+import socket
+import subprocess
+import sys
+import time
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from hashlib import sha256
@@ -16,19 +22,26 @@ import pytest
 
 from databases import temporary_database
 from morningline.cli.following import follow
-from morningline.kit.errors import DataError, IntegrityError, NotFoundError
+from morningline.kit.errors import DataError, InputError, IntegrityError, NotFoundError, ResourceError
 from morningline.kit.workspace import Workspace
+from morningline.runs import store
+from morningline.runs.store import Filters, list_runs, read_logs
+from morningline.training.models import win_model
+from morningline.training.request import HoldOut, TrainRequest, Walk
 from morningline.wiring import acts, featuring
+from morningline.wiring.jobs import kinds
 from morningline.wiring.lineage import lineage
 from morningline.wiring.program import Program
 from morningline.wiring.provenance import payloads_of
 from morningline.wiring.rehearsal import rehearse
+from morningline.wiring.training import STAGES, Quietly, checked, train
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from morningline.predictions.predicting import DayPredictions
     from morningline.predictions.scoring import ScoreReport
+    from morningline.runs.store import RunRow
     from morningline.training.registry import RegisteredModel
     from morningline.wiring.collecting import CollectRequest
     from morningline.wiring.rehearsal import Rehearsal
@@ -53,15 +66,10 @@ class Loop:
         self.program, self.world = self.rehearsal.program, self.rehearsal.world
 
     def backtest(self) -> tuple[RegisteredModel, dict[str, Any]]:
-        return acts.backtest(
-            self.program,
-            "racing",
-            train_until=str(self.world.train_until),
-            test_from=str(self.world.test_from),
-            test_to=str(self.world.test_to),
-            parameters={"rounds": 60, "early_stopping_rounds": 10},
-            progress=silent,
-        )
+        days = HoldOut(train_until=self.world.train_until, test_from=self.world.test_from, test_to=self.world.test_to)
+        few = {"rounds": 60, "early_stopping_rounds": 10}
+        trained = train(self.program, TrainRequest(split=days, parameters=few), Quietly())
+        return trained.registered, trained.summary
 
 
 @pytest.fixture(scope="module")
@@ -132,6 +140,151 @@ def test_the_same_data_give_the_same_bits(loop: Loop):
     assert {k: v for k, v in summary.items() if k != "seconds"} == {
         k: v for k, v in loop.summary.items() if k != "seconds"
     }
+
+
+def short(loop: Loop, **given: Any) -> dict[str, Any]:
+    """A training of few trees, as JSON has it."""
+    days = {"train_until": loop.world.train_until, "test_from": loop.world.test_from, "test_to": loop.world.test_to}
+    few = {"rounds": 60, "early_stopping_rounds": 10}
+    return {"split": {"kind": "hold_out", **{k: str(v) for k, v in days.items()}}, "parameters": few, **given}
+
+
+CALLS: list[str] | None = None
+
+
+def watch_calls(event: str, given: tuple[Any, ...]) -> None:
+    if CALLS is not None and event in {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo"}:
+        CALLS.append(f"{event} {given[1:]}")
+        raise ConnectionRefusedError(event)
+
+
+@pytest.fixture
+def calls() -> Iterator[list[str]]:
+    """Every connection that Python opens is refused and kept; that to the database is not one of Python's."""
+    global CALLS  # noqa: PLW0603 - what watches a process cannot be taken away again
+    if CALLS is None:
+        sys.addaudithook(watch_calls)
+    CALLS = found = []
+    yield found
+    CALLS = None
+
+
+def test_a_training_makes_no_call_to_anything_but_the_database(loop: Loop, calls: list[str]):
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", 9)):
+        pass
+    assert len(calls) == 1
+    model, _ = loop.backtest()
+    assert model.id == loop.model.id
+    assert len(calls) == 1
+
+
+def test_a_training_is_a_run_that_tells_its_stages(loop: Loop):
+    summary = follow(loop.program, "train", short(loop), title="")
+    assert summary["model"] == loop.model.id
+    assert set(summary["seconds"]) == {*STAGES, "total"}
+    with loop.program.database.connect(read_only=True) as connection:
+        row = list_runs(connection, Filters(kind="train"))[0]
+        lines = [line.message for line in read_logs(connection, row.id)]
+    assert row.parameters == short(loop)
+    assert [line.split()[0] for line in lines] == [
+        *("Checking", "Reading", "Cutting", "Fitting", "Comparing", "Registering", "Trained"),
+    ]
+
+
+def test_a_walk_forward_judges_every_day_of_the_test_once(loop: Loop):
+    split = Walk(test_from=loop.world.test_from, test_to=loop.world.test_to, test_days=40, validation_days=60)
+    few = {"rounds": 20, "early_stopping_rounds": 10}
+    request = TrainRequest(split=split, parameters=few, model="logit_and_trees", register=False)
+    summary = train(loop.program, request, Quietly()).summary
+    assert summary["model"] is None
+    assert len(summary["folds"]) > 1
+    assert sum(fold["races"] for fold in summary["folds"]) == summary["races"] == loop.summary["races"]
+    assert summary["folds"][0]["test_from"] == str(loop.world.test_from)
+    assert summary["folds"][-1]["test_to"] == str(loop.world.test_to)
+    # Without a registered model there is nothing new in the registry.
+    assert {model.id for model in acts.list_models(loop.program, "racing")} == {loop.model.id}
+
+
+def test_a_training_that_holds_more_memory_than_it_may_stops(loop: Loop):
+    request = checked(short(loop, memory_gib=1.0))
+    with pytest.raises(ResourceError, match="GiB while"):
+        # The process that tests holds less; the limit is what is lowered.
+        train(loop.program, msgspec.structs.replace(request, memory_gib=0.01), Quietly())
+
+
+def test_a_training_on_a_pinned_version_of_the_features_reads_no_other(loop: Loop):
+    version = loop.model.delta_version
+    again = train(loop.program, checked(short(loop, delta_version=version)), Quietly())
+    assert again.registered.id == loop.model.id
+    with pytest.raises(NotFoundError, match=f"version {version + 9}"):
+        train(loop.program, checked(short(loop, delta_version=version + 9)), Quietly())
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"modle": "x"}, "unknown field `modle`"),
+        ({"model": "forest"}, "No plug-in named 'forest'"),
+        ({"parameters": {"depth": 3}}, "unknown field `depth`"),
+        ({"seed": -1}, "'seed': -1"),
+        ({"register": False, "promote": "if_better"}, "cannot be promoted"),
+        ({"split": {"kind": "random"}}, "random"),
+        ({"task": "racing.place"}, "There is no task 'racing.place'"),
+        (
+            {"split": {"kind": "hold_out", **dict.fromkeys(("train_until", "test_from", "test_to"), "2024-01-02")}},
+            "without days",
+        ),
+    ],
+)
+def test_a_training_that_cannot_be_is_refused_before_it_is_queued(given: dict[str, Any], said: str):
+    with pytest.raises((InputError, NotFoundError), match=re.escape(said)):
+        checked(given)
+
+
+@pytest.mark.proof
+def test_another_worker_takes_over_the_training_of_one_that_was_killed(loop: Loop):
+    asked = short(loop, parameters={"rounds": 400, "early_stopping_rounds": 400}, register=True)
+    undisturbed = train(loop.program, checked(asked), Quietly()).registered
+    database, root = loop.program.database, loop.program.workspace.root
+    environ = {**os.environ, "MORNINGLINE_HOME": str(root), "MORNINGLINE_DATABASE_URL": database.url}
+    command = [sys.executable, "-m", "morningline", "worker"]
+    workers = {}
+
+    def hire() -> None:
+        made = subprocess.Popen(command, env={**environ, "MORNINGLINE_THREADS": "2"}, cwd=root)
+        workers[made.pid] = made
+
+    try:
+        hire()
+        with database.connect() as connection:
+            connection.autocommit = True
+            run_id = store.enqueue(connection, kinds(loop.program)["train"], asked, asked_by="ann")
+
+            def until(seen: Callable[[RunRow], bool]) -> RunRow:
+                for _ in range(1200):
+                    row = store.find(connection, run_id)
+                    if seen(row):
+                        return row
+                    time.sleep(0.1)
+                pytest.fail(f"what was waited for did not come: {row}")
+
+            until(lambda row: "tree" in row.sentence)
+            hire()
+            victim = next(iter(workers.values()))
+            victim.kill()
+            killed = time.monotonic()
+            until(lambda row: row.attempt == 2)
+            waited = time.monotonic() - killed
+            print(f"taken over after {waited:.1f} s")
+            ended = until(lambda row: row.status in store.ENDED)
+    finally:
+        for made in workers.values():
+            made.kill()
+            made.wait()
+    assert ended.status == "succeeded"
+    assert msgspec.json.decode(ended.result)["model"] == undisturbed.id
+    assert win_model.load(root / undisturbed.artefact, undisturbed.artefact_sha256, threads=2)
+    assert waited < 10
 
 
 def test_a_card_is_known_the_evening_before_and_its_results_when_it_is_over(loop: Loop):

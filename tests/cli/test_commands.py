@@ -41,7 +41,7 @@ def run(workspace: Path, fresh_database: str) -> Run:
 def test_help_lists_every_command(run: Run):
     done = run("--help")
     assert done.returncode == 0
-    words = "init settings doctor demo import mappings features backtest models report predict score replay db"
+    words = "init settings doctor demo import mappings features train backtest models report predict score replay db"
     for word in words.split():
         assert f"  {word}" in done.stdout
 

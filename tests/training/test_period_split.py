@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from synthetic_events import draw_sample
 
 from morningline.kit.errors import InputError
 from morningline.training import PeriodSplit
+from morningline.training.splits import WalkForward, hold_out
+from synthetic_events import draw_sample
 
 FIRST = date.fromordinal(738_000)
 
@@ -77,3 +78,51 @@ def test_an_instant_is_not_a_local_day():
 def test_an_empty_part_is_named(offsets, part):
     with pytest.raises(InputError, match=f"The {part} period has no events"):
         PeriodSplit(after(3), after(6), after(8)).masks(738_000 + np.array(offsets, dtype=np.int64))
+
+
+@given(
+    days=st.lists(st.integers(0, 400), min_size=1, max_size=60),
+    test_days=st.integers(1, 90),
+    validation_days=st.integers(1, 60),
+    train_days=st.none() | st.integers(1, 120),
+    embargo=st.integers(0, 10),
+)
+def test_no_day_is_on_two_sides_of_any_fold(days, test_days, validation_days, train_days, embargo):
+    plan = WalkForward(
+        test_from=after(200),
+        test_to=after(400),
+        test_days=test_days,
+        validation_days=validation_days,
+        train_days=train_days,
+        embargo_days=embargo,
+    )
+    tested = []
+    for fold in plan.folds():
+        ends = [fold.train_until, fold.test_from - timedelta(days=embargo + 1), fold.test_from]
+        drawn = np.array([738_000 + day for day in days] + [day.toordinal() for day in ends])
+        train, validation, test = fold.masks(drawn)
+        assert (train.astype(int) + validation + test <= 1).all()
+        # An embargo lies between whatever was learnt from and whatever is judged.
+        assert drawn[train].max() + embargo < drawn[validation].min()
+        assert drawn[validation].max() + embargo < drawn[test].min()
+        if train_days is not None:
+            assert drawn[train].max() - drawn[train].min() < train_days
+        tested += sorted(set(drawn[test]))
+    # Every day of the whole test is tested once, in order.
+    assert tested == sorted(set(tested))
+    assert {738_000 + day for day in days if day >= 200} <= set(tested)
+
+
+def test_the_usual_split_keeps_the_last_days_for_the_test():
+    split = hold_out(738_000 + np.arange(100).repeat(3))
+    assert (split.train_until, split.test_from, split.test_to) == (after(69), after(85), after(99))
+
+
+def test_a_period_of_few_days_cannot_be_split():
+    with pytest.raises(InputError, match="lie on 6 days"):
+        hold_out(738_000 + np.arange(6))
+
+
+def test_a_walk_without_days_is_refused():
+    with pytest.raises(InputError, match="has no folds"):
+        WalkForward(test_from=after(5), test_to=after(4), test_days=1, validation_days=1)

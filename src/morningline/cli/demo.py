@@ -59,8 +59,9 @@ def run(folder: Path, seed: int) -> None:
 
 def learn(rehearsal: Rehearsal) -> RegisteredModel:
     """Collect what is over, and make a model of it."""
-    from morningline.cli.models import show_backtest
-    from morningline.wiring import acts, featuring
+    from morningline.cli.training import show_training
+    from morningline.training.request import HoldOut, TrainRequest
+    from morningline.wiring import featuring, training
 
     program, world = rehearsal.program, rehearsal.world
     step(1, "A made-up world: horses, jockeys, trainers, two seasons of races, and a market that takes a margin")
@@ -75,16 +76,10 @@ def learn(rehearsal: Rehearsal) -> RegisteredModel:
 
     step(4, f"Backtest: trained until {world.train_until}, judged on {world.test_from} to {world.test_to}")
     with show.progress("Backtesting") as progress:
-        model, summary = acts.backtest(
-            program,
-            "racing",
-            train_until=str(world.train_until),
-            test_from=str(world.test_from),
-            test_to=str(world.test_to),
-            parameters={},
-            progress=progress,
-        )
-    show_backtest(summary)
+        split = HoldOut(train_until=world.train_until, test_from=world.test_from, test_to=world.test_to)
+        trained = training.train(program, TrainRequest(split=split), training.Quietly(progress))
+    model = trained.registered
+    show_training(trained.summary)
     gap = ", ".join(f"{name} {distance:.4f}" for name, distance in rehearsal.gap_to_truth(model).items())
     show.line(f"This world's true chances are known. Mean distance from them: {gap}")
     return model

@@ -26,6 +26,7 @@ from morningline.cli import (
     reconcile,
     runs,
     simulate,
+    training,
     worker,
     workspace,
 )
@@ -39,7 +40,7 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for part in (workspace, demo, data, reconcile, collect, models, predictions, lineage, worker, simulate):
+for part in (workspace, demo, data, reconcile, collect, training, models, predictions, lineage, worker, simulate):
     part.add_to(app)
 drift.add_to(features.app)
 app.add_typer(features.app, name="features")

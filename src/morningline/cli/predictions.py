@@ -9,7 +9,7 @@ import typer
 
 from morningline.cli import show
 from morningline.cli.data import AcceptQuality, Domain
-from morningline.cli.models import VERDICTS
+from morningline.cli.training import VERDICTS
 from morningline.cli.workspace import AsJson, open_program
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ MorninglineError
 ├── ClusterError       the Ray cluster does not answer, or lost what it was to do; may pass
 ├── InputError         a file, mapping or argument a user gave cannot be used as it is
 ├── DataError          the stored facts do not allow what was asked
+├── ResourceError      it would take more memory than it was allowed
 ├── NotFoundError      a name or id that nothing bears
 ├── FeedError          a feed did not give what was asked of it
 │   ├── FeedUnavailableError  it does not answer, or answers with a fault of its own; may pass
@@ -74,6 +75,10 @@ class InputError(MorninglineError):
 
 class DataError(MorninglineError):
     """The stored facts do not allow what was asked."""
+
+
+class ResourceError(MorninglineError):
+    """It would take more memory than it was allowed."""
 
 
 class NotFoundError(MorninglineError):

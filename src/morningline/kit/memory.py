@@ -1,4 +1,4 @@
-"""Memory that is free in this process, given back to the system."""
+"""The memory of this process: how much it holds, and what is free given back to the system."""
 
 from __future__ import annotations
 
@@ -15,3 +15,10 @@ def give_back() -> None:
         trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
         if trim is not None:
             trim(0)
+
+
+def held_gib() -> float:
+    """How much memory the process holds, GiB."""
+    import psutil  # type: ignore[import-untyped]
+
+    return float(psutil.Process().memory_info().rss) / 2**30

@@ -14,16 +14,42 @@ from morningline.training.evaluation.comparison import Comparison, compare_r2
 from morningline.training.evaluation.metrics import Scores, score
 from morningline.training.models.baselines import market, uniform
 from morningline.training.models.win_model import WinModel, fit
+from morningline.training.splits import tests_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import msgspec
 
     from morningline.training.dataset import Dataset
+    from morningline.training.grouped import Flags, Floats
     from morningline.training.models.learner import Fitting
     from morningline.training.sample import Sample
-    from morningline.training.splits import PeriodSplit
+    from morningline.training.splits import PeriodSplit, SampleParts
 
 SHOWN = ("brier", "ece", "r2", "top1", "winner_log_loss")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """Scores of a model on events it has not seen.
+
+    Attributes:
+        split: The periods.
+        scores: Model name to its scores on the test events.
+        delta: ΔR² of `combined` over `market_power` on the same events.
+    """
+
+    split: PeriodSplit
+    scores: dict[str, Scores]
+    delta: Comparison
+
+    def plain(self) -> dict[str, Any]:
+        """As plain values, ready for JSON."""
+        return {
+            "models": {name: {key: getattr(scores, key) for key in SHOWN} for name, scores in self.scores.items()},
+            "delta_r2": {key: asdict(self.delta)[key] for key in ("estimate", "low", "high", "mde", "verdict")},
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,25 +57,29 @@ class Backtest:
     """A fitted model and its honest scores.
 
     Attributes:
-        model: Fitted on the events until `split.train_until`, combined on those before `split.test_from`.
-        split: The periods.
-        scores: Model name to its scores on the test events.
-        delta: ΔR² of `combined` over `market_power` on the same events.
+        model: Of the last fold: fitted on the events until its `train_until`, combined on those before its test.
+        judged: On the test events of all folds together; the split is the last fold's.
+        folds: On those of each fold, by the model of that fold.
         excluded: Reason to number of test events left out.
         outcomes: One row an entrant of every event: `event_id`, `entrant_id`, `day`, `part` (`train`, `validation`
             or `test`), `won`, and the probability of each model; in training only of those that learn nothing.
+            Of several folds, what lies before the first test is told as the first fold saw it.
         first_day: First local day of training, ISO.
         seconds: Stage to seconds.
     """
 
     model: WinModel
-    split: PeriodSplit
-    scores: dict[str, Scores]
-    delta: Comparison
+    judged: Judged
+    folds: Sequence[Judged]
     excluded: dict[str, int]
     outcomes: pl.DataFrame
     first_day: str
     seconds: dict[str, float]
+
+    @property
+    def split(self) -> PeriodSplit:
+        """The periods of the model itself."""
+        return self.judged.split
 
     def summary(self, events_word: str) -> dict[str, Any]:
         """The result as plain values, ready for JSON.
@@ -57,28 +87,33 @@ class Backtest:
         Args:
             events_word: What events are called, in the plural: the key of their number.
         """
-        return {
+        told = {
             "first_day": self.first_day,
-            events_word: self.delta.events,
+            events_word: self.judged.delta.events,
             "excluded": self.excluded,
-            "models": {name: {key: getattr(scores, key) for key in SHOWN} for name, scores in self.scores.items()},
-            "delta_r2": {key: asdict(self.delta)[key] for key in ("estimate", "low", "high", "mde", "verdict")},
-            "seconds": self.seconds,
+            **self.judged.plain(),
         }
+        if len(self.folds) > 1:
+            told["folds"] = [
+                {
+                    "test_from": fold.split.test_from.isoformat(),
+                    "test_to": fold.split.test_to.isoformat(),
+                    events_word: fold.delta.events,
+                    **fold.plain(),
+                }
+                for fold in self.folds
+            ]
+        return {**told, "seconds": self.seconds}
 
 
 def run_backtest(
-    dataset: Dataset,
-    split: PeriodSplit,
-    learner: str,
-    parameters: msgspec.Struct,
-    fitting: Fitting,
+    dataset: Dataset, splits: Sequence[PeriodSplit], learner: str, parameters: msgspec.Struct, fitting: Fitting
 ) -> Backtest:
-    """Fit on the past and score on the test period.
+    """Fit on the past and score on the test period, fold after fold.
 
     Args:
         dataset: Events with features, winners and complete markets.
-        split: The periods, by whole local days.
+        splits: The periods of each fold, by whole local days; the tests follow each other.
         learner: Name of the learner of the model's first stage.
         parameters: What was chosen of it.
         fitting: How it is fitted.
@@ -88,38 +123,55 @@ def run_backtest(
         DataError: A feature tells the winner.
     """
     started = perf_counter()
-    parts = split.apply(dataset.sample)
-    model = fit(parts.train, parts.validation, learner, parameters, fitting.part(0.0, 0.95))
+    tests, folds, told = [], [], []
+    for number, split in enumerate(splits):
+        parts = split.apply(dataset.sample)
+        share = fitting.part(0.95 * number / len(splits), 0.95 * (number + 1) / len(splits))
+        model = fit(parts.train, parts.validation, learner, parameters, share)
+        found = model.probabilities(parts.test)
+        tests.append(found)
+        folds.append(_judged(found, parts.test, split, fitting.seed))
+        told.append(_told(parts, found, model, dataset, split, whole=number == 0))
     fitted = perf_counter()
     fitting.progress("Scoring the test period", 0.97)
-    probabilities = model.probabilities(parts.test)
-    scores = {name: score(p, parts.test) for name, p in probabilities.items()}
-    delta = compare_r2(probabilities["combined"], probabilities["market_power"], parts.test, seed=fitting.seed)
-    mask = split.masks(dataset.sample.days)
-    unlearnt = {"uniform": uniform(parts.train), "market": market(parts.train)}
-    outcomes = pl.concat(
-        [
-            _outcomes(parts.train, unlearnt, dataset, mask.train, "train"),
-            _outcomes(parts.validation, model.probabilities(parts.validation), dataset, mask.validation, "validation"),
-            _outcomes(parts.test, probabilities, dataset, mask.test, "test"),
-        ],
-        how="diagonal",
-    )
-    seconds = {"fit": round(fitted - started, 2), "score": round(perf_counter() - fitted, 2)}
-    excluded = dataset.excluded_between(split.test_from.toordinal(), split.test_to.toordinal())
+    test = tests_of(dataset.sample, splits)
+    together = {name: np.concatenate([one[name] for one in tests]) for name in tests[0]}
+    first, last = splits[0].test_from.toordinal(), splits[-1].test_to.toordinal()
     return Backtest(
         model=model,
-        split=split,
-        scores=scores,
-        delta=delta,
-        excluded=excluded,
-        outcomes=outcomes,
+        judged=folds[0] if len(folds) == 1 else _judged(together, test, splits[-1], fitting.seed),
+        folds=folds,
+        excluded=dataset.excluded_between(first, last),
+        outcomes=pl.concat(told, how="diagonal"),
         first_day=date.fromordinal(int(parts.train.days.min())).isoformat(),
-        seconds=seconds,
+        seconds={"fit": round(fitted - started, 2), "score": round(perf_counter() - fitted, 2)},
     )
 
 
-def _outcomes(sample: Sample, probabilities: dict[str, Any], dataset: Dataset, mask: Any, part: str) -> pl.DataFrame:  # noqa: ANN401 - a mask of NumPy's
+def _judged(probabilities: dict[str, Floats], test: Sample, split: PeriodSplit, seed: int) -> Judged:
+    scores = {name: score(p, test) for name, p in probabilities.items()}
+    delta = compare_r2(probabilities["combined"], probabilities["market_power"], test, seed=seed)
+    return Judged(split=split, scores=scores, delta=delta)
+
+
+def _told(
+    parts: SampleParts, found: dict[str, Floats], model: WinModel, dataset: Dataset, split: PeriodSplit, *, whole: bool
+) -> pl.DataFrame:
+    """The rows of a fold's test; with `whole` those of training and validation too."""
+    mask = split.masks(dataset.sample.days)
+    test = _outcomes(parts.test, found, dataset, mask.test, "test")
+    if not whole:
+        return test
+    unlearnt = {"uniform": uniform(parts.train), "market": market(parts.train)}
+    train = _outcomes(parts.train, unlearnt, dataset, mask.train, "train")
+    learnt = model.probabilities(parts.validation)
+    validation = _outcomes(parts.validation, learnt, dataset, mask.validation, "validation")
+    return pl.concat([train, validation, test], how="diagonal")
+
+
+def _outcomes(
+    sample: Sample, probabilities: dict[str, Floats], dataset: Dataset, mask: Flags, part: str
+) -> pl.DataFrame:
     rows = np.repeat(mask, dataset.sample.sizes)
     event = sample.group_of_rows()
     days = np.array([date.fromordinal(int(day)) for day in sample.days], dtype=object)

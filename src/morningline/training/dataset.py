@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from datetime import date
 from hashlib import sha256
 from typing import TYPE_CHECKING
 
+import msgspec
 import numpy as np
 import polars as pl
 
+from morningline.features.store import content_hash
 from morningline.kit.errors import DataError
 from morningline.training.sample import Sample
 
@@ -17,6 +20,26 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 IDENTITY = ["event_id", "entrant_id"]
+
+
+class Source(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the rows of a dataset are from.
+
+    Attributes:
+        task: What is predicted.
+        feature_version: Version of the feature set.
+        delta_version: Version of the stored features.
+        first: First local day; None is open.
+        last: Last local day.
+        gate: The least quality that was asked of facts and features; None where they were taken as they are.
+    """
+
+    task: str
+    feature_version: str
+    delta_version: int
+    first: date | None
+    last: date | None
+    gate: float | None
 
 
 @dataclass(frozen=True)
@@ -29,6 +52,8 @@ class Dataset:
         excluded: Event to the reason it is left out.
         excluded_days: Local day (ordinal) of each excluded event.
         fingerprint: SHA-256 of the sample, hexadecimal: the bits a model was trained and judged on.
+        source: Where the rows are from.
+        labels: SHA-256 of all answers that were looked at, of events that are left out too, hexadecimal.
     """
 
     sample: Sample
@@ -36,6 +61,13 @@ class Dataset:
     excluded: dict[str, str]
     excluded_days: dict[str, int]
     fingerprint: str
+    source: Source
+    labels: str
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of source, labels and bits, hexadecimal: equal hashes, equal datasets."""
+        return sha256(msgspec.json.encode([self.source, self.labels, self.fingerprint])).hexdigest()
 
     def excluded_between(self, first: int, last: int) -> dict[str, int]:
         """Reason to number of events left out in a period of local days, both ends included."""
@@ -43,13 +75,14 @@ class Dataset:
         return dict(sorted(Counter(reasons).items()))
 
 
-def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataFrame) -> Dataset:
+def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataFrame, source: Source) -> Dataset:
     """Join features and answers.
 
     Args:
         features: `event_id`, `entrant_id`, `day` and the features.
         names: The features a model sees, in their order.
-        answers: What a task's `answers` gave.
+        answers: What a task's `answers` gave; those outside the source's days are left out.
+        source: Where the rows are from.
 
     Returns:
         Only entrants that took part; an event is left out where the answers say so, or where an entrant that took
@@ -58,6 +91,9 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
     Raises:
         DataError: No event is left.
     """
+    answers = answers.filter(
+        (pl.col("day") >= (source.first or date.min)) & (pl.col("day") <= (source.last or date.max))
+    )
     joined = answers.join(features.drop("day"), on=IDENTITY, how="left", maintain_order="left")
     known = features.select(*IDENTITY, pl.lit(value=True).alias("#known"))
     joined = joined.join(known, on=IDENTITY, how="left", maintain_order="left")
@@ -78,6 +114,8 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
         excluded=dict(left_out.select("event_id", "excluded").iter_rows()),
         excluded_days={event: day.toordinal() for event, day in left_out.select("event_id", "day").iter_rows()},
         fingerprint=fingerprint(sample, rows["entrant_id"].to_list()),
+        source=source,
+        labels=content_hash(answers.sort(IDENTITY)),
     )
 
 

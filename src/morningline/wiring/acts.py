@@ -6,11 +6,9 @@ The command line and the HTTP service call the same functions, so neither can do
 from __future__ import annotations
 
 from dataclasses import asdict
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
-from morningline.kit.clock import utc_now
-from morningline.kit.errors import DataError, InputError, NotFoundError
+from morningline.kit.errors import InputError, NotFoundError
 from morningline.wiring.program import domain_named, domains, mapping_path
 
 if TYPE_CHECKING:
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
 
     Progress = Callable[[str, float], None]
 
-LEARNER = "logit_and_trees"
-"""What is trained if nothing is said."""
-
 
 def import_folder(program: Program, mapping: str, folder: Path, progress: Progress) -> ImportReport:
     """Import the files of a folder through a mapping: a path, or the name of one that ships."""
@@ -50,68 +45,6 @@ def reconciliation(program: Program, mapping: str | None) -> tuple[Reconciliatio
 
     with program.database.connect(read_only=True) as connection:
         return newest(connection, mapping)
-
-
-def backtest(
-    program: Program,
-    domain_name: str,
-    *,
-    train_until: str,
-    test_from: str,
-    test_to: str,
-    parameters: dict[str, Any],
-    progress: Progress,
-    learner: str = LEARNER,
-    set_name: str | None = None,
-    accept_quality: bool = False,
-) -> tuple[RegisteredModel, dict[str, Any]]:
-    """Train, judge and register a model of a domain's task; returns its row and the summary."""
-    from morningline.training.backtest import run_backtest
-    from morningline.training.dataset import make_dataset
-    from morningline.training.models.learner import Fitting, chosen_parameters, group_learner
-    from morningline.training.registry import Provenance, register
-    from morningline.training.splits import PeriodSplit
-    from morningline.wiring.featuring import require_declared_values, stale_from
-    from morningline.wiring.quality import require_sound_facts
-
-    started = perf_counter()
-    split = PeriodSplit.parse(train_until, test_from, test_to)
-    chosen = chosen_parameters(group_learner(learner), parameters)
-    domain = domain_named(domain_name)
-    store = program.features(domain, set_name)
-    version, stale = store.version(), stale_from(program, domain, store, until=split.test_to)
-    if stale is not None:
-        raise DataError(
-            f"The stored features are stale: facts of {stale} are not what they were computed from.",
-            do="Run `morningline features compute`, then this again.",
-        )
-    require_sound_facts(program, domain, "train", last=split.test_to, accept=accept_quality)
-    with program.database.connect(read_only=True) as connection:
-        answers = domain.task.answers(connection, as_of=utc_now())
-    features = store.read(version, last=split.test_to)
-    if not accept_quality:
-        require_declared_values(features, store.features, program.settings.quality_train)
-    dataset = make_dataset(features, store.features.names, answers.filter(answers["day"] <= split.test_to))
-    loaded = perf_counter()
-    fitting = Fitting(seed=program.settings.seed, threads=program.threads, progress=progress)
-    result = run_backtest(dataset, split, learner, chosen, fitting)
-    summary = result.summary(f"{domain.event_noun}s")
-    summary["seconds"] = {"load": round(loaded - started, 2), **summary["seconds"]}
-    provenance = Provenance(
-        task=domain.task.name,
-        feature_set=store.features.name,
-        feature_version=store.features.version,
-        delta_version=version,
-        learner=learner,
-        parameters=chosen,
-        seed=program.settings.seed,
-        threads=program.threads,
-        summary={key: value for key, value in summary.items() if key != "seconds"},
-    )
-    with program.database.connect() as connection:
-        row = register(connection, result, dataset, provenance, program.workspace.root)
-    summary["seconds"]["total"] = round(perf_counter() - started, 2)
-    return row, {"model": row.id, **summary}
 
 
 def list_models(program: Program, domain_name: str) -> list[RegisteredModel]:

@@ -21,7 +21,8 @@ def kinds(program: Program) -> dict[str, Kind]:
     found = (
         Kind("import", lambda run: _import(program, run)),
         Kind("features", lambda run: _features(program, run)),
-        Kind("backtest", lambda run: _backtest(program, run)),
+        Kind("train", lambda run: _train(program, run)),
+        Kind("tune", lambda run: _tune(program, run)),
         Kind("collect", lambda run: _collect(program, run)),
         Kind("reparse", lambda run: _reparse(program, run), concurrency=1),
     )
@@ -60,9 +61,26 @@ def _reparse(program: Program, run: Run) -> Any:  # noqa: ANN401 - a Reparsed, a
     return run.step("reparse", lambda: collecting.reparse(program, asked["domain"], run.progress, check=asked["check"]))
 
 
-def _backtest(program: Program, run: Run) -> Any:  # noqa: ANN401 - the summary, as JSON
-    from morningline.wiring import acts
+def _train(program: Program, run: Run) -> Any:  # noqa: ANN401 - the summary, as JSON
+    from morningline.wiring.training import checked, train
 
-    asked = dict(run.parameters)
-    domain = asked.pop("domain")
-    return run.step("backtest", lambda: acts.backtest(program, domain, **asked, progress=run.progress)[1])
+    request = checked(dict(run.parameters))
+    others = 0 if request.tuning is None else request.tuning.workers - 1
+    for number in range(others):
+        run.step(f"ask for help {number + 1}", lambda: _ask(program, run))
+    return run.step("train", lambda: train(program, request, run).summary)
+
+
+def _ask(program: Program, run: Run) -> str:
+    """Have one more worker try parameters for this training; if none is free, it comes too late and finds it done."""
+    from morningline.runs.store import enqueue
+
+    with program.database.connect() as connection:
+        return enqueue(connection, kinds(program)["tune"], dict(run.parameters), asked_by=f"run {run.id}", priority=1)
+
+
+def _tune(program: Program, run: Run) -> Any:  # noqa: ANN401 - how many trials there are
+    from morningline.wiring.training import checked, help_to_tune
+
+    request = checked(dict(run.parameters))
+    return run.step("tune", lambda: {"trials": help_to_tune(program, request, run)})

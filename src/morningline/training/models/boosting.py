@@ -1,7 +1,7 @@
 """Boosted trees whose scores compete within the event: LightGBM with a within-event softmax objective."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -96,12 +96,15 @@ class SoftmaxBooster:
         self._text: str | None = None
         self._booster: lightgbm.Booster | None = None
 
-    def fit(self, train: Sample, validation: Sample | None = None) -> "SoftmaxBooster":
+    def fit(
+        self, train: Sample, validation: Sample | None = None, told: Callable[[int], None] = lambda _trees: None
+    ) -> "SoftmaxBooster":
         """Grow the trees; the same samples, seed and threads give the same text.
 
         Args:
             train: Events to learn from.
             validation: Later events that decide when to stop; needed for early stopping.
+            told: Is told after each round how many trees there are; what it raises ends the fit.
 
         Returns:
             This model, with the validation events' winner log loss after each round in `validation_losses`.
@@ -111,7 +114,7 @@ class SoftmaxBooster:
         """
         lightgbm = _lightgbm()
         _check_names(train.names)
-        callbacks, valid_sets = [], []
+        callbacks, valid_sets = [lambda step: told(step.iteration + 1)], []
         matrix = self._dataset(train)
         losses: dict[str, dict[str, list[float]]] = {}
         if validation is not None:

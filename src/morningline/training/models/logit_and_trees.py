@@ -95,19 +95,27 @@ class LogitAndTreesLearner:
             early_stopping_rounds=parameters.early_stopping_rounds,
             seed=fitting.seed,
             threads=fitting.threads,
-        ).fit(earlier, later)
+        ).fit(
+            earlier,
+            later,
+            lambda trees: fitting.progress(f"Growing tree {trees} on trial", 0.4 * trees / parameters.rounds),
+        )
         members = [trial_logit.log_scores(later), trial.log_scores(later)]
         pool = LogPool.fit(members, later.starts, later.won)
         fitting.progress("Fitting the conditional logit", 0.4)
         logit = ConditionalLogit(parameters.l2).fit(train)
-        fitting.progress(f"Growing {trial.trees} trees", 0.5)
         booster = SoftmaxBooster(
             parameters.booster,
             rounds=trial.trees,
             early_stopping_rounds=None,
             seed=fitting.seed,
             threads=fitting.threads,
-        ).fit(train)
+        ).fit(
+            train,
+            told=lambda trees: fitting.progress(
+                f"Growing tree {trees} of {trial.trees}", 0.5 + 0.5 * trees / trial.trees
+            ),
+        )
         return LogitAndTrees(logit, booster, pool)
 
     def read(self, files: Mapping[str, str], *, threads: int) -> LogitAndTrees:

@@ -1,0 +1,197 @@
+"""Commands of training: train, backtest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from morningline.cli import show
+from morningline.cli.data import AcceptQuality, Domain, Set
+from morningline.cli.following import Detach, Priority, follow
+from morningline.cli.workspace import AsJson, open_program
+
+VERDICTS = {
+    "adopt": "The model adds to the market.",
+    "reject": "The model makes the market worse.",
+    "not_decided": "No edge shown over the market.",
+}
+
+
+TrainUntil = Annotated[str | None, typer.Option(help="Last day of training, YYYY-MM-DD.")]
+TestFrom = Annotated[str | None, typer.Option(help="First day of the test; the days between are for validation.")]
+TestTo = Annotated[str | None, typer.Option(help="Last day of the test.")]
+Seed = Annotated[int | None, typer.Option(min=0, help="Seed of everything random; that of the settings if not given.")]
+
+
+def add_to(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    app.command()(train)
+    app.command()(backtest)
+
+
+def train(
+    *,
+    task: Annotated[str, typer.Option(help="What is predicted.")] = "racing.win",
+    set_name: Set = None,
+    delta_version: Annotated[
+        int | None, typer.Option(help="Version of the stored features; the newest, if sound, if not given.")
+    ] = None,
+    first: Annotated[
+        str | None, typer.Option("--from", help="First day of training; all there are if not given.")
+    ] = None,
+    last: Annotated[str | None, typer.Option("--to", help="Last day of all, for the usual split.")] = None,
+    train_until: TrainUntil = None,
+    test_from: TestFrom = None,
+    test_to: TestTo = None,
+    walk_days: Annotated[
+        int | None, typer.Option(min=1, help="Walk forward from --test-from to --test-to in tests of so many days.")
+    ] = None,
+    validation_days: Annotated[int, typer.Option(min=1, help="Validation before each test of a walk.")] = 91,
+    rolling_days: Annotated[
+        int | None, typer.Option(min=1, help="Days of training before each validation of a walk; all if not given.")
+    ] = None,
+    embargo_days: Annotated[int, typer.Option(min=0, help="Days left out on either side of a validation.")] = 0,
+    model: Annotated[str | None, typer.Option(help="The learner; see `morningline models learners`.")] = None,
+    params: Annotated[Path | None, typer.Option(help="File with its parameters as a JSON object.")] = None,
+    trials: Annotated[int | None, typer.Option(min=1, help="Tune: try so many sets of parameters.")] = None,
+    tune_minutes: Annotated[float | None, typer.Option(help="Begin no trial later than so many minutes.")] = None,
+    tune_workers: Annotated[int, typer.Option(min=1, help="How many workers try side by side.")] = 1,
+    seed: Seed = None,
+    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; those of the settings if not given.")] = None,
+    memory_gib: Annotated[float | None, typer.Option(min=1, help="Stop when the process holds more.")] = None,
+    register: Annotated[bool, typer.Option(help="Keep the model.")] = True,
+    promote: Annotated[bool, typer.Option("--promote", help="Make it the champion if it proves better.")] = False,
+    experiment: Annotated[str | None, typer.Option(help="Record it under this name; the task's if not given.")] = None,
+    accept_quality: AcceptQuality = False,
+    detach: Detach = False,
+    priority: Priority = 0,
+    json: AsJson = False,
+) -> None:
+    """Train a model, judge it on days nothing has seen, beside the market, and register it."""
+    asked: dict[str, Any] = {
+        "task": task,
+        "feature_set": set_name,
+        "delta_version": delta_version,
+        "train_from": first,
+        "until": last,
+        "split": _split(train_until, test_from, test_to, walk_days, validation_days, rolling_days, embargo_days),
+        "model": model,
+        "parameters": {} if params is None else _parameters(params.read_text(encoding="utf-8"), str(params)),
+        "tuning": _tuning(trials, tune_minutes, tune_workers),
+        "seed": seed,
+        "threads": threads,
+        "memory_gib": memory_gib,
+        "register": register,
+        "promote": "if_better" if promote else None,
+        "experiment": experiment,
+        "accept_quality": accept_quality,
+    }
+    _ask(asked, title="Training", detach=detach, priority=priority, json=json)
+
+
+def backtest(
+    train_until: Annotated[str, typer.Option(help="Last day of training, YYYY-MM-DD.")],
+    test_from: Annotated[str, typer.Option(help="First day of the test; the days between are for validation.")],
+    test_to: Annotated[str, typer.Option(help="Last day of the test.")],
+    *,
+    domain: Domain = "racing",
+    parameters: Annotated[str, typer.Option(help='Model parameters as JSON, such as {"l2": 20}.')] = "{}",
+    set_name: Set = None,
+    accept_quality: AcceptQuality = False,
+    detach: Detach = False,
+    priority: Priority = 0,
+    json: AsJson = False,
+) -> None:
+    """Train until a day and judge on later ones: `train` in short."""
+    from morningline.wiring.program import domain_named
+
+    asked = {
+        "task": domain_named(domain).task.name,
+        "split": _split(train_until, test_from, test_to, None, 0, None, 0),
+        "parameters": _parameters(parameters, "--parameters"),
+        "feature_set": set_name,
+        "accept_quality": accept_quality,
+    }
+    _ask(asked, title="Backtesting", detach=detach, priority=priority, json=json)
+
+
+def _ask(asked: dict[str, Any], *, title: str, detach: bool, priority: int, json: bool) -> None:
+    from morningline.wiring.training import checked
+
+    given = {name: value for name, value in asked.items() if value is not None}
+    # Refused here, before it waits in a queue.
+    checked(given)
+    with open_program() as program:
+        summary = follow(program, "train", given, title=title, detach=detach, priority=priority, json=json)
+    if json:
+        show.as_json(summary)
+    else:
+        show_training(summary)
+
+
+def _split(
+    train_until: str | None,
+    test_from: str | None,
+    test_to: str | None,
+    walk_days: int | None,
+    validation_days: int,
+    rolling_days: int | None,
+    embargo_days: int,
+) -> dict[str, Any] | None:
+    from morningline.kit.errors import InputError
+
+    days = {"test_from": test_from, "test_to": test_to, "embargo_days": embargo_days}
+    if walk_days is None and train_until is None and test_from is None and test_to is None:
+        return None
+    if test_from is None or test_to is None or (walk_days is None) == (train_until is None):
+        raise InputError(
+            f"The split is not clear: {days}, train_until {train_until}, walk_days {walk_days}.",
+            allowed="--train-until, --test-from and --test-to; or --walk-days, --test-from and --test-to; or none",
+        )
+    if walk_days is None:
+        return {"kind": "hold_out", "train_until": train_until, **days}
+    lengths = {"test_days": walk_days, "validation_days": validation_days, "train_days": rolling_days}
+    return {"kind": "walk_forward", **days, **lengths}
+
+
+def _tuning(trials: int | None, minutes: float | None, workers: int) -> dict[str, Any] | None:
+    if trials is None:
+        return None
+    return {"trials": trials, "seconds": None if minutes is None else minutes * 60, "workers": workers}
+
+
+def _parameters(text: str, where: str) -> dict[str, Any]:
+    import msgspec
+
+    from morningline.kit.errors import InputError
+
+    try:
+        return msgspec.json.decode(text, type=dict[str, Any])
+    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+        raise InputError(f"The parameters of {where} are not a JSON object: {error}.") from error
+
+
+def show_training(summary: dict[str, Any]) -> None:
+    """The result of a training, as a person reads it."""
+    keys = ("winner_log_loss", "r2", "brier", "top1", "ece")
+    rows = [(name, *(scores[key] for key in keys)) for name, scores in summary["models"].items()]
+    show.table(("model", *keys), rows, numbers=keys)
+    delta = summary["delta_r2"]
+    word, number = next((k, v) for k, v in summary.items() if isinstance(v, int))
+    left_out = ", ".join(f"{n} {reason}" for reason, n in summary["excluded"].items()) or "none"
+    show.line()
+    show.line(f"{number:,} {word} of the test period; left out: {left_out}.")
+    interval = f"(95 % {delta['low']:+.4f} to {delta['high']:+.4f})"
+    show.line(f"{VERDICTS[delta['verdict']]} ΔR² of combined over market_power {delta['estimate']:+.4f} {interval}.")
+    if "tuning" in summary:
+        tuning, over = summary["tuning"], summary["tuning"]["over_default"]
+        show.line(
+            f"Tuned by {len(tuning['trials'])} trials on days before the test: log loss {tuning['default_loss']:.4f} "
+            f"to {tuning['best_loss']:.4f}. On the test ΔR² over the default {over['estimate']:+.4f} "
+            f"(95 % {over['low']:+.4f} to {over['high']:+.4f}): {over['verdict']}."
+        )
+    show.line(f"Verdict: {delta['verdict']}; a true effect of {delta['mde']:.4f} would be seen four times out of five.")
+    kept = f"Registered as {summary['model']}" if summary["model"] else "Not registered"
+    show.line(f"{kept}, in {summary['seconds']['total']:.0f} s.")
