@@ -181,7 +181,7 @@ def test_a_training_makes_no_call_to_anything_but_the_database(loop: Loop, calls
 def test_a_training_is_a_run_that_tells_its_stages(loop: Loop):
     summary = follow(loop.program, "train", short(loop), title="")
     assert summary["model"] == loop.model.id
-    assert set(summary["seconds"]) == {*STAGES, "total"}
+    assert set(summary["seconds"]) == {*STAGES, "total"} - {"tune"}
     with loop.program.database.connect(read_only=True) as connection:
         row = list_runs(connection, Filters(kind="train"))[0]
         lines = [line.message for line in read_logs(connection, row.id)]
@@ -203,6 +203,18 @@ def test_a_walk_forward_judges_every_day_of_the_test_once(loop: Loop):
     assert summary["folds"][-1]["test_to"] == str(loop.world.test_to)
     # Without a registered model there is nothing new in the registry.
     assert {model.id for model in acts.list_models(loop.program, "racing")} == {loop.model.id}
+
+
+def test_a_tuned_training_says_what_tuning_was_worth_on_days_no_trial_has_seen(loop: Loop):
+    tuning = {"trials": 2, "folds": 1}
+    given = short(loop, parameters={"rounds": 15, "early_stopping_rounds": 15}, tuning=tuning, register=False)
+    summary = follow(loop.program, "train", given, title="")
+    assert len(summary["tuning"]["trials"]) == 2
+    assert summary["tuning"]["best_loss"] > 0
+    assert set(summary["tuning"]["over_default"]) == {"estimate", "low", "high", "mde", "verdict"}
+    again = follow(loop.program, "train", given, title="")
+    # The trials were kept: nothing is tried twice, and the same is found.
+    assert again["tuning"] == summary["tuning"]
 
 
 def test_a_training_that_holds_more_memory_than_it_may_stops(loop: Loop):

@@ -148,11 +148,12 @@ def sample_of(rows: pl.DataFrame, names: Sequence[str]) -> Sample:
     events = rows.group_by("event_id", maintain_order=True).agg(pl.len().alias("n"), pl.col("day").first())
     starts = np.zeros(events.height + 1, dtype=np.int64)
     np.cumsum(events["n"].to_numpy(), out=starts[1:])
+    # Stored features are in single precision; a table in double would take twice the memory and know no more.
+    precision = pl.Float32 if all(rows.schema[name] == pl.Float32 for name in names) else pl.Float64
+    features = rows.select(pl.col(names).cast(precision).fill_null(float("nan"))).to_numpy(order="c")
     return Sample(
         # Without features there is no column to say how many rows there are, so the shape is given.
-        features=rows.select(pl.col(names).cast(pl.Float64).fill_null(float("nan")))
-        .to_numpy()
-        .reshape(rows.height, len(names)),
+        features=features.reshape(rows.height, len(names)),
         names=tuple(names),
         starts=starts,
         won=rows["won"].fill_null(float("nan")).to_numpy(),

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from morningline.kit.errors import InputError
 
 Floats: TypeAlias = NDArray[np.float64]
+Singles: TypeAlias = NDArray[np.float32]
 Integers: TypeAlias = NDArray[np.int64]
 Flags: TypeAlias = NDArray[np.bool_]
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from morningline.kit.errors import DataError, InputError
-from morningline.training.grouped import Flags, Floats, Integers, check_starts, group_sums
+from morningline.training.grouped import Flags, Floats, Integers, Singles, check_starts, group_sums
 
 _COLUMN_SHAPES = {"won": "rows", "odds": "rows", "days": "events"}
 
@@ -16,7 +16,7 @@ class Sample:
     """Rows are entrants; the rows of one event stand together and exactly one of them won.
 
     Args:
-        features: Shape (rows, n_features), float64; NaN is missing.
+        features: Shape (rows, n_features), float32 or float64; NaN is missing.
         names: The features' names, in the order of the columns.
         starts: Shape (events + 1,), int64: the first row of each event, then the number of rows.
         won: Shape (rows,), float64: 1.0 for the winner of each event, else 0.0; all NaN while no event is over.
@@ -37,7 +37,7 @@ class Sample:
         (1, [3])
     """
 
-    features: Floats
+    features: Floats | Singles
     names: tuple[str, ...]
     starts: Integers
     won: Floats
@@ -46,8 +46,10 @@ class Sample:
     event_ids: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        # Row-contiguous float64 is what makes a row's score the same bits in any company.
-        for field in ("features", "won", "odds"):
+        # Row-contiguous floats are what makes a row's score the same bits in any company.
+        precision = np.float32 if getattr(self.features, "dtype", None) == np.float32 else np.float64
+        self._become("features", np.ascontiguousarray(self.features, dtype=precision))
+        for field in ("won", "odds"):
             self._become(field, np.ascontiguousarray(getattr(self, field), dtype=np.float64))
         for field in ("starts", "days"):
             self._become(field, _as_integers(field, getattr(self, field)))
@@ -107,10 +109,11 @@ class Sample:
             )
 
     def _check_features_and_prices(self) -> None:
-        infinite = np.isinf(self.features).any(axis=0)
-        if infinite.any():
+        # Column by column, for a mask of the whole table would take a quarter of its memory.
+        infinite = [name for name, column in zip(self.names, self.features.T, strict=True) if np.isinf(column).any()]
+        if infinite:
             raise DataError(
-                f"Feature {self.names[int(np.flatnonzero(infinite)[0])]!r} holds an infinite value.",
+                f"Feature {infinite[0]!r} holds an infinite value.",
                 allowed="finite numbers, or NaN where the value is missing",
                 do="Repair the feature's definition; a division by zero is a missing value.",
             )

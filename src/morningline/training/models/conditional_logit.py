@@ -103,9 +103,8 @@ class ConditionalLogit:
         """
         fitted = self._require_fit()
         sample.require_names(fitted.names)
-        design = fitted.standardiser.transform(sample.features)
-        # A matrix product would add in an order that depends on the number of rows; a sum by row does not.
-        return group_log_softmax((design * np.array(fitted.weights)).sum(axis=1), sample.starts)
+        scores = fitted.standardiser.weighted(sample.features, np.array(fitted.weights))
+        return group_log_softmax(scores, sample.starts)
 
     def coefficients(self) -> dict[str, float]:
         """Return the weight of each standardised feature and "(missing)" indicator, largest effect first.

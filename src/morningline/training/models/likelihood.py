@@ -1,12 +1,15 @@
 """The likelihood that the entrants with the highest scores win, and the weights that make it largest."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from morningline.kit.errors import DataError
-from morningline.training.grouped import Floats, Integers, group_log_softmax, group_sums, spread
+from morningline.training.grouped import Floats, Integers, Singles, group_log_softmax, group_sums, spread
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 _MOST_ITERATIONS = 100
 # Half the squared Newton decrement estimates the log likelihood still to be gained, in nats over the whole
@@ -42,28 +45,37 @@ class Likelihood:
     in Econometrics. The function is convex, so Newton's method finds its one minimum.
 
     Args:
-        X: Shape (rows, columns), finite.
+        X: Shape (rows, columns), finite, in single or double precision; all is calculated in double.
         starts: Offsets of the events, shape (events + 1,).
         won: Shape (rows,): 1.0 for the winner of each event, else 0.0.
         l2: Penalty on the weights, not negative: the precision of a Gaussian prior around zero.
         offset: Scores that every row starts from: a number, or shape (rows,).
     """
 
-    X: Floats
+    X: Floats | Singles
     starts: Integers
     won: Floats
     l2: float = 0.0
     offset: Floats | float = 0.0
 
-    @cached_property
-    def centred(self) -> Floats:
-        """X less its event's mean: the same probabilities, smaller rounding errors in the Hessian."""
-        means = group_sums(self.X, self.starts) / np.diff(self.starts)[:, None]
-        return np.asarray(self.X - spread(means, self.starts))
-
     def log_probabilities(self, weights: Floats) -> Floats:
         """Return ln p of each row, shape (rows,), under weights of shape (columns,)."""
-        return group_log_softmax(self.centred @ weights + self.offset, self.starts)
+        scores = np.empty(len(self.won))
+        for rows, _, centred in self._blocks():
+            scores[rows] = centred @ weights
+        return group_log_softmax(scores + self.offset, self.starts)
+
+    def _blocks(self) -> "Iterator[tuple[slice, Integers, Floats]]":
+        """Rows of some events at once, their offsets, and X less its event's mean.
+
+        Without the mean the probabilities are the same and the rounding errors of the Hessian smaller.
+        """
+        for first in range(0, len(self.starts) - 1, _EVENTS_AT_ONCE):
+            bounds = self.starts[first : first + _EVENTS_AT_ONCE + 1]
+            rows, starts = slice(bounds[0], bounds[-1]), bounds - bounds[0]
+            block = self.X[rows].astype(np.float64)
+            means = group_sums(block, starts) / np.diff(starts)[:, None]
+            yield rows, starts, block - spread(means, starts)
 
     def value(self, weights: Floats) -> float:
         """Return the function's value in nats at weights of shape (columns,)."""
@@ -84,13 +96,12 @@ class Likelihood:
         """
         p = np.exp(log_p)
         hessian = self.l2 * np.eye(len(weights))
-        for first in range(0, len(self.starts) - 1, _EVENTS_AT_ONCE):
-            starts = self.starts[first : first + _EVENTS_AT_ONCE + 1]
-            rows = slice(starts[0], starts[-1])
-            weighted = p[rows, None] * self.centred[rows]
-            means = group_sums(weighted, starts - starts[0])
-            hessian += weighted.T @ self.centred[rows] - means.T @ means
-        gradient = (p - self.won) @ self.centred + self.l2 * weights
+        gradient = self.l2 * weights
+        for rows, starts, centred in self._blocks():
+            weighted = p[rows, None] * centred
+            means = group_sums(weighted, starts)
+            hessian += weighted.T @ centred - means.T @ means
+            gradient = gradient + (p[rows] - self.won[rows]) @ centred
         return gradient, hessian
 
     def maximise(self) -> Maximum:
