@@ -125,12 +125,12 @@ class SoftmaxBooster:
             self._require_validation(validation)
             callbacks.append(lightgbm.early_stopping(self.early_stopping_rounds, verbose=False))
         booster = lightgbm.train(
-            {**self._fixed(), "objective": _objective(train)},
+            {**self._fixed(), **self._goal(train)},
             matrix,
             num_boost_round=self.rounds,
             valid_sets=valid_sets,
             valid_names=["validation"] * len(valid_sets),
-            feval=None if validation is None else _winner_log_loss(validation),
+            feval=None if validation is None else self._stopping_loss(validation),
             callbacks=callbacks,
         )
         self.validation_losses = tuple(losses.get("validation", {}).get("winner_log_loss", ()))
@@ -226,6 +226,14 @@ class SoftmaxBooster:
             params=self._fixed(),
         )
         return dataset
+
+    def _goal(self, train: Sample) -> dict[str, Any]:
+        """What the trees are fitted to, in LightGBM's parameters."""
+        return {"objective": _objective(train)}
+
+    def _stopping_loss(self, validation: Sample) -> Any:  # noqa: ANN401 - LightGBM's callback types are its own
+        """What decides when to stop: a callback that gives `winner_log_loss`."""
+        return _winner_log_loss(validation)
 
     def _require_validation(self, validation: Sample | None) -> None:
         if validation is None:

@@ -116,6 +116,21 @@ class ConditionalLogit:
         pairs = zip(fitted.standardiser.columns(fitted.names), fitted.weights, strict=True)
         return dict(sorted(pairs, key=lambda pair: -abs(pair[1])))
 
+    def shares(self) -> dict[str, float]:
+        """Return each feature's share of the weights' sizes, its indicator's included, largest first.
+
+        Raises:
+            InputError: If the model is not fitted.
+        """
+        fitted = self._require_fit()
+        sizes = [abs(weight) for weight in fitted.weights]
+        features = len(fitted.names)
+        for column, size in zip(fitted.standardiser.indicated, sizes[features:], strict=True):
+            sizes[column] += size
+        total = max(sum(sizes[:features]), 1e-300)
+        pairs = zip(fitted.names, sizes[:features], strict=True)
+        return {name: size / total for name, size in sorted(pairs, key=lambda pair: -pair[1])}
+
     def to_json(self) -> str:
         """Return the model as JSON that reads back to the same bits; raises `InputError` before the fit."""
         return msgspec.json.encode(self._require_fit()).decode()

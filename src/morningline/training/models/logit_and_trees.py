@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
-import numpy as np
 
 from morningline.training.models.boosting import SoftmaxBooster
 from morningline.training.models.conditional_logit import ConditionalLogit
+from morningline.training.models.last_days import tuning_parts
 from morningline.training.models.learner import Range
 from morningline.training.models.pool import LogPool
+from morningline.training.models.scaled_trees import BOOSTER_SPACE
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from morningline.training.grouped import Floats
     from morningline.training.models.learner import Fitting
     from morningline.training.sample import Sample
-
-TUNING_SHARE = 0.15
-"""Share of the training days, the last ones, that decides the number of trees and the pool's exponents."""
 
 
 class Parameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -77,11 +75,7 @@ class LogitAndTreesLearner:
     parameters = Parameters
     space: Mapping[str, Range] = {
         "l2": Range(low=1.0, high=200.0, log=True),
-        "booster.learning_rate": Range(low=0.01, high=0.1, log=True),
-        "booster.num_leaves": Range(low=7, high=63, log=True, whole=True),
-        "booster.min_data_in_leaf": Range(low=50, high=1000, log=True, whole=True),
-        "booster.lambda_l2": Range(low=0.1, high=100.0, log=True),
-        "booster.feature_fraction": Range(low=0.2, high=1.0),
+        **BOOSTER_SPACE,
     }
 
     def fit(self, train: Sample, parameters: Parameters, fitting: Fitting) -> LogitAndTrees:
@@ -128,10 +122,3 @@ class LogitAndTreesLearner:
 
 
 learner = LogitAndTreesLearner()
-
-
-def tuning_parts(train: Sample) -> tuple[Sample, Sample]:
-    """The events of the earlier days and those of the last ones, cut between whole days."""
-    days = np.unique(train.days)
-    first = days[min(int(len(days) * (1 - TUNING_SHARE)), len(days) - 1)]
-    return train.take_events(train.days < first), train.take_events(train.days >= first)
