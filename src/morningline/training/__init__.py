@@ -1,5 +1,6 @@
 """Samples, baselines, models, scores and honest comparisons: what turns features into probabilities."""
 
+from morningline.training.evaluation.chance import ChanceLevel, ece_by_chance
 from morningline.training.evaluation.comparison import (
     MINIMUM_DAYS,
     ClusteredInterval,
@@ -9,7 +10,14 @@ from morningline.training.evaluation.comparison import (
     compare_r2,
     decide,
 )
-from morningline.training.evaluation.metrics import ReliabilityBin, Scores, reliability, score, winner_losses
+from morningline.training.evaluation.metrics import (
+    ReliabilityBin,
+    Scores,
+    calibration_error,
+    reliability,
+    score,
+    winner_losses,
+)
 from morningline.training.grouped import group_log_softmax, group_maxima, group_softmax, group_sums, spread
 from morningline.training.models.baselines import MarketPower, market, uniform
 from morningline.training.models.boosting import DEFAULT_PARAMETERS, SoftmaxBooster
@@ -21,6 +29,7 @@ from morningline.training.splits import EventMasks, PeriodSplit, SampleParts
 __all__ = [
     "DEFAULT_PARAMETERS",
     "MINIMUM_DAYS",
+    "ChanceLevel",
     "ClusteredInterval",
     "Comparison",
     "ConditionalLogit",
@@ -34,9 +43,11 @@ __all__ = [
     "Scores",
     "SoftmaxBooster",
     "Verdict",
+    "calibration_error",
     "clustered_interval",
     "compare_r2",
     "decide",
+    "ece_by_chance",
     "group_log_softmax",
     "group_maxima",
     "group_softmax",

@@ -5,12 +5,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from morningline.kit.errors import DataError, InputError
-from morningline.training.grouped import Floats, group_maxima, group_sums, spread
+from morningline.training.grouped import Floats, Integers, group_maxima, group_sums, spread
 from morningline.training.sample import Sample
 
 # The 97.5 % point of the standard normal distribution: 95 % lie within this many standard errors.
 Z_95 = 1.959964
-_ECE_BINS = 20
+ECE_BINS = 20
 
 
 @dataclass(frozen=True)
@@ -111,14 +111,12 @@ def score(p: Floats, sample: Sample) -> Scores:
     """
     losses = winner_losses(p, sample)
     p = np.asarray(p, dtype=np.float64)
-    bins = reliability(p, sample.won, _ECE_BINS)
-    gaps = [part.rows * abs(part.mean_predicted - part.observed) for part in bins]
     return Scores(
         winner_log_loss=float(losses.mean()),
         r2=1.0 - float(losses.sum()) / chance_loss(sample),
         brier=float(((p - sample.won) ** 2).mean()),
         top1=_top1(p, sample),
-        ece=float(sum(gaps)) / sample.rows,
+        ece=calibration_error(p, sample.won),
         events=sample.events,
         rows=sample.rows,
     )
@@ -142,7 +140,37 @@ def _top1(p: Floats, sample: Sample) -> float:
     return float((largest[sample.winner_rows()] / ties).mean())
 
 
-def reliability(p: Floats, won: Floats, bins: int = _ECE_BINS) -> list[ReliabilityBin]:
+def calibration_error(p: Floats, won: Floats) -> float:
+    """Return the expected calibration error of `Scores.ece`.
+
+    Args:
+        p: Probabilities, shape (rows,).
+        won: Shape (rows,): 1.0 for winners, else 0.0.
+
+    Returns:
+        Mean distance of probability and share of winners over the bins; `ece_by_chance` says what is much.
+
+    Raises:
+        InputError: If shapes differ or there are no rows.
+    """
+    bins = reliability(p, won, ECE_BINS)
+    gaps = [part.rows * abs(part.mean_predicted - part.observed) for part in bins]
+    return float(sum(gaps)) / sum(part.rows for part in bins)
+
+
+def places_in_bins(p: Floats, bins: int) -> Integers:
+    """Return the bin of each row, from 0: bins of equal count, where equal probabilities share one.
+
+    Args:
+        p: Probabilities, shape (rows,).
+        bins: Most bins, at least 1; many ties make fewer.
+    """
+    cuts = np.arange(1, bins) * p.size // bins
+    edges = np.unique(np.sort(p)[cuts])
+    return np.searchsorted(edges, p, side="right")
+
+
+def reliability(p: Floats, won: Floats, bins: int = ECE_BINS) -> list[ReliabilityBin]:
     """Compare probabilities with shares of winners, in bins of equal count.
 
     Equal probabilities always share a bin, so the answer does not depend on the order of the rows; many ties
@@ -168,10 +196,8 @@ def reliability(p: Floats, won: Floats, bins: int = _ECE_BINS) -> list[Reliabili
             allowed="as many outcomes as probabilities, at least one of each, and at least one bin",
             do="Take both from the same sample.",
         )
-    cuts = np.arange(1, bins) * p.size // bins
-    edges = np.unique(np.sort(p)[cuts])
-    place = np.searchsorted(edges, p, side="right")
-    rows = np.bincount(place, minlength=len(edges) + 1)
+    place = places_in_bins(p, bins)
+    rows = np.bincount(place)
     predicted, winners = np.bincount(place, p), np.bincount(place, won)
     return [_reliability_bin(float(predicted[i]), float(winners[i]), int(rows[i])) for i in np.flatnonzero(rows)]
 
