@@ -109,7 +109,9 @@ def test_a_backtest_is_told_in_the_documented_shape(loop: Loop):
     assert loop.summary["races"] > 300
     assert set(loop.summary["models"]) == {"uniform", "market", "market_power", "market_free", "combined"}
     for scores in loop.summary["models"].values():
-        assert set(scores) == {"winner_log_loss", "r2", "brier", "top1", "ece"}
+        by_chance = {"ece_chance", "ece_chance_low", "ece_chance_high"}
+        assert set(scores) == {"winner_log_loss", "r2", "brier", "top1", "ece", *by_chance}
+    assert set(loop.summary["calibration"]) == {"kind", "ece_before", "winner_log_loss_before"}
     assert set(loop.summary["delta_r2"]) == {"estimate", "low", "high", "mde", "verdict"}
     assert set(loop.summary["excluded"]) <= {"dead_heat", "no_winner", "incomplete_book", "no_market", "one_runner"}
 

@@ -160,6 +160,19 @@ def test_the_page_is_well_formed_and_every_picture_has_a_name(data):
         assert 'aria-hidden="true"' in drawn or "aria-labelledby" in drawn
 
 
+def test_beside_a_calibration_error_stands_what_chance_gives(data):
+    known = replace(data.models["combined"], ece_chance=0.0081, ece_chance_low=0.0057, ece_chance_high=0.0109)
+    text = words(render_report(replace(data, models={**data.models, "combined": known})))
+    assert text.count("by chance 0.0057 to 0.0109") == 1
+    assert "by chance" not in words(render_report(data))
+
+
+def test_a_calibrated_model_is_shown_as_it_was_before_too(data):
+    shown = {**data.reliability, "uncalibrated": bins(5)}
+    text = words(render_report(replace(data, reliability=shown)))
+    assert text.count("Model alone, before calibration") == 5
+
+
 def test_every_number_given_stands_on_the_page(data):
     text = words(render_report(data)).replace("\N{NO-BREAK SPACE}", " ")
     for number in (

@@ -176,13 +176,17 @@ def _parameters(text: str, where: str) -> dict[str, Any]:
 def show_training(summary: dict[str, Any]) -> None:
     """The result of a training, as a person reads it."""
     keys = ("winner_log_loss", "r2", "brier", "top1", "ece")
-    rows = [(name, *(scores[key] for key in keys)) for name, scores in summary["models"].items()]
-    show.table(("model", *keys), rows, numbers=keys)
-    delta = summary["delta_r2"]
+    rows = [
+        (name, *(scores[key] for key in keys), f"{scores['ece_chance_low']:.4f} to {scores['ece_chance_high']:.4f}")
+        for name, scores in summary["models"].items()
+    ]
+    show.table(("model", *keys, "ece by chance"), rows, numbers=keys)
+    delta, calibration = summary["delta_r2"], summary["calibration"]
     word, number = next((k, v) for k, v in summary.items() if isinstance(v, int))
     left_out = ", ".join(f"{n} {reason}" for reason, n in summary["excluded"].items()) or "none"
     show.line()
     show.line(f"{number:,} {word} of the test period; left out: {left_out}.")
+    show.line(f"Calibration of market_free: {calibration['kind']}; its ece before was {calibration['ece_before']:.4f}.")
     interval = f"(95 % {delta['low']:+.4f} to {delta['high']:+.4f})"
     show.line(f"{VERDICTS[delta['verdict']]} ΔR² of combined over market_power {delta['estimate']:+.4f} {interval}.")
     if "tuning" in summary:

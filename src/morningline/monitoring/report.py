@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from morningline.monitoring.charts import bar, decimals_for, fixed, is_number, percent, signed
 from morningline.monitoring.figures import forest, model_class, reliability, season_losses
 from morningline.monitoring.pages import render_page
-from morningline.monitoring.report_data import MODEL_WORDS, DateRange, ReportData, in_order, model_label
+from morningline.monitoring.report_data import MODEL_WORDS, DateRange, ModelScores, ReportData, in_order, model_label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -201,11 +201,11 @@ def _model_rows(data: ReportData) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
     for name in in_order(list(data.models)):
         scores = data.models[name]
-        ends = (scores.winner_log_loss, scores.log_loss_low, scores.log_loss_high)
+        notes = _notes(scores)
         cells = [
             Cell(
                 text=column.write(value := getattr(scores, column.field)),
-                note=_interval(ends)[1] if column.field == "winner_log_loss" else "",
+                note=notes.get(column.field, ""),
                 # A lead that the digits do not show is no lead: all that read the same are marked.
                 best=is_number(value) and column.write(value) == column.write(best[column.field]),
             )
@@ -222,6 +222,13 @@ def _model_rows(data: ReportData) -> list[dict[str, object]]:
             }
         )
     return rows
+
+
+def _notes(scores: ModelScores) -> dict[str, str]:
+    """What stands under a score, by its field."""
+    loss = _interval((scores.winner_log_loss, scores.log_loss_low, scores.log_loss_high))[1]
+    by_chance = _interval((scores.ece_chance, scores.ece_chance_low, scores.ece_chance_high))[1]
+    return {"winner_log_loss": loss, "ece": f"by chance {by_chance}" if by_chance else ""}
 
 
 def _season_models(data: ReportData) -> list[str]:

@@ -22,6 +22,7 @@ from morningline.monitoring.report_data import (
     SeasonScores,
     TableQuality,
 )
+from morningline.training.backtest import UNCALIBRATED
 from morningline.training.evaluation.comparison import clustered_interval
 from morningline.training.evaluation.metrics import reliability
 
@@ -88,7 +89,7 @@ def build_report(
         excluded=registered.metrics["excluded"],
         events=test["event_id"].n_unique(),
         entrants=test.height,
-        reliability={name: _bins(test, name) for name in SHOWN},
+        reliability={name: _bins(test, name) for name in _calibrated(test, registered)},
         seasons=_seasons(outcomes, subject.seasons),
         importance=_importance(registered, root, subject.features, threads),
         quality=[TableQuality(**asdict(table)) for table in quality(connection, subject.tables) if table.rows],
@@ -133,6 +134,12 @@ def _models(test: pl.DataFrame, registered: RegisteredModel) -> dict[str, ModelS
         scores = registered.metrics["models"][name]
         models[name] = ModelScores(**scores, log_loss_low=interval.low, log_loss_high=interval.high)
     return models
+
+
+def _calibrated(test: pl.DataFrame, registered: RegisteredModel) -> tuple[str, ...]:
+    """Models whose reliability is shown: the market-free one before its calibration too, where that changes it."""
+    changed = registered.metrics.get("calibration", {"kind": "none"})["kind"] != "none"
+    return (*SHOWN, UNCALIBRATED) if changed and UNCALIBRATED in test.columns else SHOWN
 
 
 def _bins(test: pl.DataFrame, name: str) -> list[ReliabilityBin]:

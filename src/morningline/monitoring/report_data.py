@@ -22,6 +22,7 @@ MODEL_WORDS: Mapping[str, tuple[str, str]] = {
     "market_power": ("Market, corrected", "the market with one fitted exponent"),
     "market_free": ("Model alone", "features only, never sees a price"),
     "combined": ("Model + market", "model and market weighed together"),
+    "uncalibrated": ("Model alone, before calibration", "as it came out of training"),
 }
 """Label and one-line description of each model name, in the order in which they are shown."""
 
@@ -71,6 +72,9 @@ class ModelScores:
         ece: Expected calibration error, in probability.
         log_loss_low: Lower end of the 95 % interval of the winner log loss.
         log_loss_high: Upper end of it.
+        ece_chance: Mean calibration error on as many events if every probability were right; None if not measured.
+        ece_chance_low: What that exceeds in 95 of 100 such periods.
+        ece_chance_high: What it exceeds in 5 of 100.
     """
 
     winner_log_loss: float | None
@@ -80,6 +84,9 @@ class ModelScores:
     ece: float | None
     log_loss_low: float | None
     log_loss_high: float | None
+    ece_chance: float | None = None
+    ece_chance_low: float | None = None
+    ece_chance_high: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

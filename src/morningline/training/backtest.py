@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from morningline.training.evaluation.chance import ChanceLevel, ece_by_chance
 from morningline.training.evaluation.comparison import Comparison, compare_r2
 from morningline.training.evaluation.metrics import Scores, score
 from morningline.training.models.baselines import market, uniform
+from morningline.training.models.calibration import kind_of
 from morningline.training.models.win_model import WinModel, fit
 from morningline.training.splits import tests_of
 
@@ -27,6 +29,9 @@ if TYPE_CHECKING:
     from morningline.training.sample import Sample
     from morningline.training.splits import PeriodSplit, SampleParts
 
+UNCALIBRATED = "uncalibrated"
+"""`market_free` before its calibration: shown beside it, never used."""
+
 SHOWN = ("brier", "ece", "r2", "top1", "winner_log_loss")
 
 
@@ -37,19 +42,28 @@ class Judged:
     Attributes:
         split: The periods.
         scores: Model name to its scores on the test events.
+        by_chance: Model name to the calibration error it would have on them if it were right.
+        uncalibrated: Scores of `market_free` before its calibration.
         delta: ΔR² of `combined` over `market_power` on the same events.
     """
 
     split: PeriodSplit
     scores: dict[str, Scores]
+    by_chance: dict[str, ChanceLevel]
+    uncalibrated: Scores
     delta: Comparison
 
     def plain(self) -> dict[str, Any]:
         """As plain values, ready for JSON."""
         return {
-            "models": {name: {key: getattr(scores, key) for key in SHOWN} for name, scores in self.scores.items()},
+            "models": {name: self._shown(name) for name in self.scores},
             "delta_r2": {key: asdict(self.delta)[key] for key in ("estimate", "low", "high", "mde", "verdict")},
         }
+
+    def _shown(self, name: str) -> dict[str, float]:
+        level = self.by_chance[name]
+        of_chance = {"ece_chance": level.mean, "ece_chance_low": level.low, "ece_chance_high": level.high}
+        return {**{key: getattr(self.scores[name], key) for key in SHOWN}, **of_chance}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +76,8 @@ class Backtest:
         folds: On those of each fold, by the model of that fold.
         excluded: Reason to number of test events left out.
         outcomes: One row an entrant of every event: `event_id`, `entrant_id`, `day`, `part` (`train`, `validation`
-            or `test`), `won`, and the probability of each model; in training only of those that learn nothing.
+            or `test`), `won`, and the probability of each model; in training only of those that learn nothing. In
+            the test `uncalibrated` is `market_free` before its calibration.
             Of several folds, what lies before the first test is told as the first fold saw it.
         first_day: First local day of training, ISO.
         seconds: Stage to seconds.
@@ -92,6 +107,11 @@ class Backtest:
             events_word: self.judged.delta.events,
             "excluded": self.excluded,
             **self.judged.plain(),
+            "calibration": {
+                "kind": kind_of(self.model.calibration),
+                "ece_before": self.judged.uncalibrated.ece,
+                "winner_log_loss_before": self.judged.uncalibrated.winner_log_loss,
+            },
         }
         if len(self.folds) > 1:
             told["folds"] = [
@@ -128,7 +148,7 @@ def run_backtest(
         parts = split.apply(dataset.sample)
         share = fitting.part(0.95 * number / len(splits), 0.95 * (number + 1) / len(splits))
         model = fit(parts.train, parts.validation, learner, parameters, share)
-        found = model.probabilities(parts.test)
+        found = {**model.probabilities(parts.test), UNCALIBRATED: np.exp(model.uncalibrated(parts.test))}
         tests.append(found)
         folds.append(_judged(found, parts.test, split, fitting.seed))
         told.append(_told(parts, found, model, dataset, split, whole=number == 0))
@@ -150,8 +170,13 @@ def run_backtest(
 
 def _judged(probabilities: dict[str, Floats], test: Sample, split: PeriodSplit, seed: int) -> Judged:
     scores = {name: score(p, test) for name, p in probabilities.items()}
-    delta = compare_r2(probabilities["combined"], probabilities["market_power"], test, seed=seed)
-    return Judged(split=split, scores=scores, delta=delta)
+    return Judged(
+        split=split,
+        uncalibrated=scores.pop(UNCALIBRATED),
+        scores=scores,
+        by_chance={name: ece_by_chance(probabilities[name], test.starts, seed=seed) for name in scores},
+        delta=compare_r2(probabilities["combined"], probabilities["market_power"], test, seed=seed),
+    )
 
 
 def _told(

@@ -6,7 +6,7 @@ A learner is a plug-in under the entry-point group `morningline.models`; those t
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from morningline.kit.errors import InputError
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     import msgspec
 
     from morningline.training.grouped import Floats
+    from morningline.training.models.calibration import Said
     from morningline.training.sample import Sample
 
 LEARNERS = "morningline.models"
@@ -81,6 +82,19 @@ class GroupModel(Protocol):
 
     def files(self) -> dict[str, str]:
         """The model as texts by file name; `GroupLearner.read` gives a model of the same bits."""
+
+
+@runtime_checkable
+class Rehearsed(Protocol):
+    """A fitted model that was rehearsed: on parts of training, each predicted from the days before it alone.
+
+    A `GroupModel` may be one. What it said then shows how often its probabilities come true, on more events than the
+    validation period has; without it calibration has that period only.
+    """
+
+    @property
+    def rehearsed(self) -> Said | None:
+        """What was said of the last parts of training, and what came; null in a model that was read again."""
 
 
 class GroupLearner(Protocol):

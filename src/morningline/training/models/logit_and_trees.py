@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
 from morningline.training.models.boosting import SoftmaxBooster
+from morningline.training.models.calibration import Said
 from morningline.training.models.conditional_logit import ConditionalLogit
-from morningline.training.models.last_days import tuning_parts
 from morningline.training.models.learner import Range
 from morningline.training.models.pool import LogPool
+from morningline.training.models.rehearsing import rehearsal_parts
 from morningline.training.models.scaled_trees import BOOSTER_SPACE
 
 if TYPE_CHECKING:
@@ -46,11 +47,13 @@ class LogitAndTrees:
         logit: Conditional logit on the features.
         booster: Trees on the features.
         pool: Both together.
+        rehearsed: What the rehearsals said, pooled; null in a model that was read again.
     """
 
     logit: ConditionalLogit
     booster: SoftmaxBooster
     pool: LogPool
+    rehearsed: Said | None = None
 
     def log_scores(self, sample: Sample) -> Floats:
         """Ln p of each row, shape (rows,)."""
@@ -70,7 +73,7 @@ class LogitAndTrees:
 
 
 class LogitAndTreesLearner:
-    """Fits both to all events; the number of trees and the pool come from the last part, unseen by a first pair."""
+    """Fits both to all events; the number of trees and the pool come from rehearsals on the last parts of training."""
 
     parameters = Parameters
     space: Mapping[str, Range] = {
@@ -80,37 +83,28 @@ class LogitAndTreesLearner:
 
     def fit(self, train: Sample, parameters: Parameters, fitting: Fitting) -> LogitAndTrees:
         """Fit the pool."""
-        fitting.progress("Tuning on the last part of training", 0.0)
-        earlier, later = tuning_parts(train)
-        trial_logit = ConditionalLogit(parameters.l2).fit(earlier)
-        trial = SoftmaxBooster(
-            parameters.booster,
-            rounds=parameters.rounds,
-            early_stopping_rounds=parameters.early_stopping_rounds,
-            seed=fitting.seed,
-            threads=fitting.threads,
-        ).fit(
-            earlier,
-            later,
-            lambda trees: fitting.progress(f"Growing tree {trees} on trial", 0.4 * trees / parameters.rounds),
-        )
-        members = [trial_logit.log_scores(later), trial.log_scores(later)]
-        pool = LogPool.fit(members, later.starts, later.won)
-        fitting.progress("Fitting the conditional logit", 0.4)
+        rehearsals = []
+        parts = list(rehearsal_parts(train))
+        for number, (earlier, later) in enumerate(parts):
+            share = fitting.part(0.6 * number / len(parts), 0.6 * (number + 1) / len(parts))
+            share.progress(f"Rehearsal {number + 1} of {len(parts)}", 0.0)
+            rehearsals.append(_rehearse(earlier, later, parameters, share))
+        by_logit, by_trees = (Said.joined([getattr(one, name) for one in rehearsals]) for name in ("logit", "booster"))
+        pool = LogPool.fit([by_logit.log_p, by_trees.log_p], by_logit.starts, by_logit.won)
+        rehearsed = replace(by_logit, log_p=pool.log_scores([by_logit.log_p, by_trees.log_p], by_logit.starts))
+        fitting.progress("Fitting the conditional logit", 0.6)
         logit = ConditionalLogit(parameters.l2).fit(train)
+        trees = round(sum(one.trees for one in rehearsals) / len(rehearsals))
         booster = SoftmaxBooster(
             parameters.booster,
-            rounds=trial.trees,
+            rounds=trees,
             early_stopping_rounds=None,
             seed=fitting.seed,
             threads=fitting.threads,
         ).fit(
-            train,
-            told=lambda trees: fitting.progress(
-                f"Growing tree {trees} of {trial.trees}", 0.5 + 0.5 * trees / trial.trees
-            ),
+            train, told=lambda grown: fitting.progress(f"Growing tree {grown} of {trees}", 0.65 + 0.35 * grown / trees)
         )
-        return LogitAndTrees(logit, booster, pool)
+        return LogitAndTrees(logit, booster, pool, rehearsed)
 
     def read(self, files: Mapping[str, str], *, threads: int) -> LogitAndTrees:
         """Read what `files` wrote."""
@@ -119,6 +113,33 @@ class LogitAndTreesLearner:
             SoftmaxBooster.from_text(files["booster.txt"], threads=threads),
             LogPool.from_json(files["pool.json"]),
         )
+
+
+class _Rehearsal(NamedTuple):
+    """What both said of a part of training from the days before it, and how many trees were best."""
+
+    logit: Said
+    booster: Said
+    trees: int
+
+
+def _rehearse(earlier: Sample, later: Sample, parameters: Parameters, fitting: Fitting) -> _Rehearsal:
+    logit = ConditionalLogit(parameters.l2).fit(earlier)
+    booster = SoftmaxBooster(
+        parameters.booster,
+        rounds=parameters.rounds,
+        early_stopping_rounds=parameters.early_stopping_rounds,
+        seed=fitting.seed,
+        threads=fitting.threads,
+    ).fit(
+        earlier,
+        later,
+        lambda grown: fitting.progress(f"Growing tree {grown} in rehearsal", grown / parameters.rounds),
+    )
+    by_logit, by_trees = (
+        Said(model.log_scores(later), later.starts, later.won, later.days) for model in (logit, booster)
+    )
+    return _Rehearsal(by_logit, by_trees, booster.trees)
 
 
 learner = LogitAndTreesLearner()

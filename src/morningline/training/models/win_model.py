@@ -1,7 +1,8 @@
 """The model of who wins: a learner's probabilities without any price, and the market beside and inside it.
 
-First stage, market-free: what a learner made of the training events. Second stage (Benter 1994): it and the market
-combined, fitted on the validation events, which nothing before has seen.
+First stage, market-free: what a learner made of the training events, calibrated on its rehearsals and the validation
+events. Second stage (Benter 1994): it and the market combined, fitted on the validation events, which the learner has
+not seen.
 """
 
 from __future__ import annotations
@@ -15,7 +16,14 @@ import numpy as np
 
 from morningline.kit.errors import IntegrityError
 from morningline.training.models.baselines import MarketPower, market, uniform
-from morningline.training.models.learner import group_learner
+from morningline.training.models.calibration import (
+    Calibration,
+    Said,
+    calibrate,
+    calibration_from_json,
+    calibration_to_json,
+)
+from morningline.training.models.learner import Rehearsed, group_learner
 from morningline.training.models.pool import LogPool
 from morningline.training.sample import Sample
 
@@ -46,19 +54,25 @@ class WinModel:
 
     Attributes:
         learner: Name of the learner.
-        first_stage: What it fitted: the market-free probabilities.
+        first_stage: What it fitted: market-free probabilities.
+        calibration: What makes them come true as often as they say.
         market_power: The market with one fitted exponent.
         second_stage: Pool of the market-free model and the market.
     """
 
     learner: str
     first_stage: GroupModel
+    calibration: Calibration
     market_power: MarketPower
     second_stage: LogPool
 
+    def uncalibrated(self, sample: Sample) -> Floats:
+        """Ln p as the first stage says it, shape (rows,)."""
+        return self.first_stage.log_scores(sample)
+
     def market_free(self, sample: Sample) -> Floats:
         """Ln p without any price, shape (rows,)."""
-        return self.first_stage.log_scores(sample)
+        return self.calibration.log_scores(self.uncalibrated(sample), sample.starts)
 
     def combined(self, sample: Sample) -> Floats:
         """Ln p of model and market, shape (rows,); every event needs a price for every entrant."""
@@ -77,6 +91,7 @@ class WinModel:
     def files(self) -> dict[str, str]:
         """The model as texts, by file name."""
         files = {f"{OF_LEARNER}{name}": text for name, text in self.first_stage.files().items()}
+        files["calibration.json"] = calibration_to_json(self.calibration)
         files["market_power.json"] = self.market_power.to_json()
         files["second_stage.json"] = self.second_stage.to_json()
         contents = Contents(self.learner, tuple(sorted(files)))
@@ -90,6 +105,7 @@ class WinModel:
         return cls(
             name,
             group_learner(name).read(own, threads=threads),
+            calibration_from_json(files["calibration.json"]),
             MarketPower.from_json(files["market_power.json"]),
             LogPool.from_json(files["second_stage.json"]),
         )
@@ -100,7 +116,7 @@ def fit(train: Sample, validation: Sample, learner: str, parameters: msgspec.Str
 
     Args:
         train: Events for the first stage.
-        validation: Later events for the second stage, unseen until then.
+        validation: Later events for calibration and the second stage, unseen until then.
         learner: Name of the learner of the first stage.
         parameters: What was chosen of it.
         fitting: How.
@@ -109,15 +125,18 @@ def fit(train: Sample, validation: Sample, learner: str, parameters: msgspec.Str
         NotFoundError: There is no such learner.
     """
     first_stage = group_learner(learner).fit(train, parameters, fitting.part(0.0, 0.95))
-    fitting.progress("Combining with the market", 0.95)
+    fitting.progress("Calibrating and combining with the market", 0.95)
+    said = Said(first_stage.log_scores(validation), validation.starts, validation.won, validation.days)
+    rehearsed = first_stage.rehearsed if isinstance(first_stage, Rehearsed) else None
+    calibration = calibrate(said if rehearsed is None else Said.joined([rehearsed, said])).chosen
     market_power = MarketPower.fit(_joined(train, validation))
     second_stage = LogPool.fit_towards(
         (0.0, market_power.exponent),
-        [first_stage.log_scores(validation), np.log(market(validation))],
+        [calibration.log_scores(said.log_p, said.starts), np.log(market(validation))],
         validation.starts,
         validation.won,
     )
-    return WinModel(learner, first_stage, market_power, second_stage)
+    return WinModel(learner, first_stage, calibration, market_power, second_stage)
 
 
 def save(model: WinModel, folder: Path) -> str:
