@@ -20,8 +20,9 @@ from morningline.training.evaluation.metrics import (
 )
 from morningline.training.grouped import group_log_softmax, group_maxima, group_softmax, group_sums, spread
 from morningline.training.models.baselines import MarketPower, market, uniform
-from morningline.training.models.boosting import DEFAULT_PARAMETERS, SoftmaxBooster
+from morningline.training.models.boosting import SoftmaxBooster
 from morningline.training.models.conditional_logit import ConditionalLogit
+from morningline.training.models.growing import DEFAULT_PARAMETERS
 from morningline.training.models.pool import LogPool
 from morningline.training.sample import Sample
 from morningline.training.splits import EventMasks, PeriodSplit, SampleParts

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 
 from morningline.kit.errors import DataError, InputError
+from morningline.training.feature_table import check_finite, check_table, require_same
 from morningline.training.grouped import Flags, Floats, Integers, Singles, check_starts, group_sums
 
 _COLUMN_SHAPES = {"won": "rows", "odds": "rows", "days": "events"}
@@ -62,19 +63,8 @@ class Sample:
         object.__setattr__(self, field, value)
 
     def _check_shapes(self) -> None:
-        if self.features.ndim != 2:
-            raise InputError(
-                f"The features have shape {self.features.shape}.",
-                allowed="a table of (rows, n_features)",
-                do="Give one row for each entrant and one column for each feature.",
-            )
-        rows, columns = self.features.shape
-        if len(self.names) != columns or len(set(self.names)) != columns:
-            raise InputError(
-                f"{columns} features have {len(self.names)} names ({len(set(self.names))} different).",
-                allowed="one different name for each column",
-                do="Take the names from the feature set that made the columns.",
-            )
+        check_table(self.features, self.names)
+        rows = len(self.features)
         check_starts(self.starts, rows)
         expected = {"rows": rows, "events": self.events}
         for field, unit in _COLUMN_SHAPES.items():
@@ -109,14 +99,7 @@ class Sample:
             )
 
     def _check_features_and_prices(self) -> None:
-        # Column by column, for a mask of the whole table would take a quarter of its memory.
-        infinite = [name for name, column in zip(self.names, self.features.T, strict=True) if np.isinf(column).any()]
-        if infinite:
-            raise DataError(
-                f"Feature {infinite[0]!r} holds an infinite value.",
-                allowed="finite numbers, or NaN where the value is missing",
-                do="Repair the feature's definition; a division by zero is a missing value.",
-            )
+        check_finite(self.features, self.names)
         # A comparison with NaN is false, so unknown prices pass and impossible ones do not.
         impossible = (self.odds < 1.0) | np.isinf(self.odds)
         if impossible.any():
@@ -192,15 +175,7 @@ class Sample:
         Raises:
             InputError: If a feature is absent, unknown or stands elsewhere.
         """
-        if self.names == names:
-            return
-        absent, unknown = sorted(set(names) - set(self.names)), sorted(set(self.names) - set(names))
-        raise InputError(
-            f"The sample's features are not the model's: absent {absent}, unknown {unknown}"
-            + ("; the order differs." if not absent and not unknown else "."),
-            allowed=f"the model's {len(names)} features in its order",
-            do="Build the sample from the feature version the model was trained on.",
-        )
+        require_same(self.names, names)
 
 
 def _as_integers(field: str, values: Any) -> Integers:  # noqa: ANN401 - whatever a caller gave is judged here

@@ -1,6 +1,5 @@
 """Boosted trees whose scores compete within the event: LightGBM with a within-event softmax objective."""
 
-import os
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -8,42 +7,20 @@ import numpy as np
 
 from morningline.kit.errors import InputError
 from morningline.training.grouped import Floats, Integers, group_log_softmax, group_softmax
-from morningline.training.models.sealed import seal, unseal
+from morningline.training.models.growing import (
+    DEFAULT_PARAMETERS,
+    check_growth,
+    check_names,
+    fixed,
+    gain_shares,
+    library,
+    read_sealed,
+)
+from morningline.training.models.sealed import seal
 from morningline.training.sample import Sample
 
 if TYPE_CHECKING:
     import lightgbm
-
-# About 10^5 rows, 10^2 features and a weak signal: slow learning, small trees, large leaves. Whole events are
-# bagged, because a tree learns from differences within an event.
-DEFAULT_PARAMETERS: Mapping[str, Any] = {
-    "learning_rate": 0.03,
-    "num_leaves": 15,
-    "min_data_in_leaf": 250,
-    "min_sum_hessian_in_leaf": 5.0,
-    "lambda_l2": 10.0,
-    "feature_fraction": 0.5,
-    "bagging_fraction": 0.7,
-    "bagging_freq": 1,
-    "max_bin": 127,
-}
-# LightGBM ignores a parameter it does not know, and a second name for one of the above might win or lose; so
-# only these names are taken.
-_ALLOWED = frozenset(DEFAULT_PARAMETERS) | {
-    "cat_smooth",
-    "extra_trees",
-    "feature_fraction_bynode",
-    "lambda_l1",
-    "linear_tree",
-    "max_delta_step",
-    "max_depth",
-    "min_data_in_bin",
-    "min_gain_to_split",
-    "monotone_constraints",
-    "path_smooth",
-}
-# LightGBM refuses these in a feature's name, or replaces them silently.
-_FORBIDDEN_IN_NAMES = frozenset('",:[]{} \t\n\r')
 
 
 class SoftmaxBooster:
@@ -78,15 +55,13 @@ class SoftmaxBooster:
         seed: int = 1,
         threads: int = 2,
     ) -> None:
-        unknown = sorted(set(parameters or {}) - _ALLOWED)
-        patience = 1 if early_stopping_rounds is None else early_stopping_rounds
-        if unknown or min(rounds, patience, threads) < 1 or seed < 0:
-            raise InputError(
-                f"rounds={rounds}, early_stopping_rounds={early_stopping_rounds}, seed={seed}, "
-                f"threads={threads}, parameters that are not taken: {unknown}.",
-                allowed="whole numbers of at least 1 (seed: 0), and the parameters " + ", ".join(sorted(_ALLOWED)),
-                do="Use the main name of a parameter; give rounds, seed and threads as arguments.",
-            )
+        check_growth(
+            parameters or {},
+            rounds=rounds,
+            early_stopping_rounds=early_stopping_rounds,
+            seed=seed,
+            threads=threads,
+        )
         self.parameters = {**DEFAULT_PARAMETERS, **(parameters or {})}
         self.rounds = rounds
         self.early_stopping_rounds = early_stopping_rounds
@@ -112,8 +87,8 @@ class SoftmaxBooster:
         Raises:
             InputError: If early stopping has no validation events, or a feature's name is not possible.
         """
-        lightgbm = _lightgbm()
-        _check_names(train.names)
+        lightgbm = library()
+        check_names(train.names)
         callbacks, valid_sets = [lambda step: told(step.iteration + 1)], []
         matrix = self._dataset(train)
         losses: dict[str, dict[str, list[float]]] = {}
@@ -162,10 +137,7 @@ class SoftmaxBooster:
 
     def importance(self) -> dict[str, float]:
         """Return each feature's share of the total gain, largest first; needs a fitted model."""
-        booster = self._require_fit()
-        gains = booster.feature_importance(importance_type="gain")
-        shares = (gains / max(float(gains.sum()), 1e-300)).tolist()
-        return dict(sorted(zip(booster.feature_name(), shares, strict=True), key=lambda pair: -pair[1]))
+        return gain_shares(self._require_fit())
 
     def to_text(self) -> str:
         """Return the model in LightGBM's text format with a seal, which LightGBM ignores, as last line.
@@ -196,28 +168,14 @@ class SoftmaxBooster:
         return model
 
     def _load(self, text: str) -> None:
-        # LightGBM 4.7 aborts the whole process on a cut or altered text, so it may see only sealed ones.
-        self._booster = _lightgbm().Booster(model_str=unseal(text))
+        self._booster = read_sealed(text)
         self._text = text
 
     def _fixed(self) -> dict[str, Any]:
-        """Return the parameters with all that makes two fits equal.
-
-        Bagging is by row: with `bagging_by_query` and two threads LightGBM 4.7 grew another model in about one fit
-        of twenty, where by row 40 of 40 were equal.
-        """
-        return {
-            **self.parameters,
-            "metric": "None",
-            "seed": self.seed,
-            "num_threads": self.threads,
-            "deterministic": True,
-            "force_col_wise": True,
-            "verbosity": -1,
-        }
+        return fixed(self.parameters, seed=self.seed, threads=self.threads)
 
     def _dataset(self, sample: Sample, reference: "lightgbm.Dataset | None" = None) -> "lightgbm.Dataset":
-        dataset: lightgbm.Dataset = _lightgbm().Dataset(
+        dataset: lightgbm.Dataset = library().Dataset(
             sample.features,
             label=sample.won,
             group=sample.sizes,
@@ -253,14 +211,6 @@ class SoftmaxBooster:
         return self._booster
 
 
-def _lightgbm() -> Any:  # noqa: ANN401 - the library has no types
-    # By default idle OpenMP threads spin: on a busy two-core machine a fit took 95 s that takes 15 s when they sleep.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-    import lightgbm
-
-    return lightgbm
-
-
 def softmax_derivatives(scores: Floats, starts: Integers, won: Floats) -> tuple[Floats, Floats]:
     """Differentiate Σ -ln p_winner by each row's score.
 
@@ -292,13 +242,3 @@ def _winner_log_loss(sample: Sample) -> Any:  # noqa: ANN401 - LightGBM's callba
         return "winner_log_loss", float(-log_p[winners].mean()), False
 
     return metric
-
-
-def _check_names(names: tuple[str, ...]) -> None:
-    wrong = [name for name in names if not name or not _FORBIDDEN_IN_NAMES.isdisjoint(name)]
-    if wrong:
-        raise InputError(
-            f"LightGBM cannot store features called {wrong[:5]}.",
-            allowed='names without spaces and without any of " , : [ ] { }',
-            do="Rename these features, for example with underscores.",
-        )

@@ -1,12 +1,13 @@
-"""What can learn: a learner fits events of the past, and its model says what it makes of events it has not seen.
+"""What can learn: a learner fits the past, and its model says what it makes of what it has not seen.
 
 A learner is a plug-in under the entry-point group `morningline.models`; those that ship come through the same door.
+Each is of one kind: `group` says who wins an event, `binary` whether something happens, `regression` how much it is.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 from morningline.kit.errors import InputError
 
@@ -15,9 +16,13 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from morningline.training.forecast import Forecast
     from morningline.training.grouped import Floats
     from morningline.training.models.calibration import Said
+    from morningline.training.observations import Observations
     from morningline.training.sample import Sample
+
+Kind: TypeAlias = Literal["group", "binary", "regression"]
 
 LEARNERS = "morningline.models"
 """Entry-point group of the learners."""
@@ -67,7 +72,17 @@ class Range:
             raise InputError(f"{self} has no values.", allowed="low < high, and above zero where factors count")
 
 
-class GroupModel(Protocol):
+class Model(Protocol):
+    """What every fitted model can say of itself."""
+
+    def importance(self) -> dict[str, float]:
+        """Each feature's share of what the model draws from them, largest first; empty where it cannot say."""
+
+    def files(self) -> dict[str, str]:
+        """The model as texts by file name; the learner's `read` gives a model of the same bits."""
+
+
+class GroupModel(Model, Protocol):
     """A fitted model of who wins within a group, which sees no price."""
 
     def log_scores(self, sample: Sample) -> Floats:
@@ -76,12 +91,6 @@ class GroupModel(Protocol):
         Raises:
             InputError: The features are not those of the fit.
         """
-
-    def importance(self) -> dict[str, float]:
-        """Each feature's share of what the model draws from them, largest first; empty where it cannot say."""
-
-    def files(self) -> dict[str, str]:
-        """The model as texts by file name; `GroupLearner.read` gives a model of the same bits."""
 
 
 @runtime_checkable
@@ -97,19 +106,49 @@ class Rehearsed(Protocol):
         """What was said of the last parts of training, and what came; null in a model that was read again."""
 
 
-class GroupLearner(Protocol):
-    """How a model of who wins is fitted and read again.
+class BinaryModel(Model, Protocol):
+    """A fitted model of whether something happens."""
+
+    def probability(self, rows: Observations) -> Floats:
+        """The probability of each row, shape (rows,), within [0, 1].
+
+        Raises:
+            InputError: The features are not those of the fit.
+        """
+
+
+class RegressionModel(Model, Protocol):
+    """A fitted model of how much something is."""
+
+    def predict(self, rows: Observations) -> Forecast:
+        """The point and the interval of each row, in the unit of the target.
+
+        Raises:
+            InputError: The features are not those of the fit.
+        """
+
+
+class Learner(Protocol):
+    """What every learner says of itself.
 
     Attributes:
+        kind: What its models say.
         parameters: What may be chosen, each with a default: a `msgspec.Struct`.
         space: Where tuning looks for parameters, by name; `booster.num_leaves` is a key of the parameter `booster`.
     """
+
+    @property
+    def kind(self) -> Kind: ...  # noqa: D102 - said above
 
     @property
     def parameters(self) -> type[msgspec.Struct]: ...  # noqa: D102 - said above
 
     @property
     def space(self) -> Mapping[str, Range]: ...  # noqa: D102 - said above
+
+
+class GroupLearner(Learner, Protocol):
+    """How a model of who wins is fitted and read again."""
 
     def fit(self, train: Sample, parameters: Any, fitting: Fitting) -> GroupModel:  # noqa: ANN401 - of its own class
         """Fit to the past. What has to be tuned on unseen events is tuned on the last part of them.
@@ -131,19 +170,67 @@ class GroupLearner(Protocol):
         """
 
 
+class BinaryLearner(Learner, Protocol):
+    """How a model of whether something happens is fitted and read again; arguments and errors as `GroupLearner`."""
+
+    def fit(self, train: Observations, parameters: Any, fitting: Fitting) -> BinaryModel:  # noqa: ANN401 - of its own class
+        """Fit to rows whose targets are 1.0 or 0.0."""
+
+    def read(self, files: Mapping[str, str], *, threads: int) -> BinaryModel:
+        """Read what the model's `files` wrote."""
+
+
+class RegressionLearner(Learner, Protocol):
+    """How a model of how much something is is fitted and read again; arguments and errors as `GroupLearner`."""
+
+    def fit(self, train: Observations, parameters: Any, fitting: Fitting) -> RegressionModel:  # noqa: ANN401 - of its own class
+        """Fit to rows whose targets are known. The interval is fitted on the last days, unseen by the rest."""
+
+    def read(self, files: Mapping[str, str], *, threads: int) -> RegressionModel:
+        """Read what the model's `files` wrote."""
+
+
 def group_learner(name: str) -> GroupLearner:
     """The learner of that name.
 
     Raises:
         NotFoundError: No installed package brings it.
+        InputError: It is of another kind.
     """
+    return cast("GroupLearner", _learner(name, "group"))
+
+
+def binary_learner(name: str) -> BinaryLearner:
+    """The learner of that name; errors as `group_learner`."""
+    return cast("BinaryLearner", _learner(name, "binary"))
+
+
+def regression_learner(name: str) -> RegressionLearner:
+    """The learner of that name; errors as `group_learner`."""
+    return cast("RegressionLearner", _learner(name, "regression"))
+
+
+def learner_names(kind: Kind) -> list[str]:
+    """The names of all installed learners of a kind, sorted; imports every one, but not what they fit with."""
+    from morningline.kit.plugins import load_plugins
+
+    return [name for name, learner in load_plugins(LEARNERS).items() if cast("Learner", learner).kind == kind]
+
+
+def _learner(name: str, kind: Kind) -> Learner:
     from morningline.kit.plugins import load_plugin
 
-    learner: GroupLearner = load_plugin(LEARNERS, name)  # type: ignore[assignment]
+    learner = cast("Learner", load_plugin(LEARNERS, name))
+    if learner.kind != kind:
+        raise InputError(
+            f"The model {name!r} is of kind {learner.kind!r}, the task needs {kind!r}.",
+            allowed=", ".join(learner_names(kind)) or "none is installed",
+            do="Choose a model of the task's kind.",
+        )
     return learner
 
 
-def chosen_parameters(learner: GroupLearner, given: Mapping[str, Any]) -> msgspec.Struct:
+def chosen_parameters(learner: Learner, given: Mapping[str, Any]) -> msgspec.Struct:
     """Parameters as the learner's own class, with its defaults for those that are not given.
 
     Raises:
@@ -156,3 +243,18 @@ def chosen_parameters(learner: GroupLearner, given: Mapping[str, Any]) -> msgspe
     except (msgspec.ValidationError, TypeError, ValueError) as error:
         names = ", ".join(learner.parameters.__struct_fields__)
         raise InputError(f"The parameters are not right: {error}.", allowed=names) from error
+
+
+def file_of(files: Mapping[str, str], name: str) -> str:
+    """One of a model's files.
+
+    Raises:
+        InputError: It is not there.
+    """
+    if name not in files:
+        raise InputError(
+            f"The model has no file {name!r}; it has {sorted(files)}.",
+            allowed="all files that the model wrote, under their names",
+            do="Read the model with the learner that made it.",
+        )
+    return files[name]

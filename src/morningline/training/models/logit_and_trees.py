@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import msgspec
 
 from morningline.training.models.boosting import SoftmaxBooster
 from morningline.training.models.calibration import Said
 from morningline.training.models.conditional_logit import ConditionalLogit
-from morningline.training.models.learner import Range
+from morningline.training.models.learner import Range, file_of
 from morningline.training.models.pool import LogPool
 from morningline.training.models.rehearsing import rehearsal_parts
 from morningline.training.models.scaled_trees import BOOSTER_SPACE
@@ -75,6 +75,7 @@ class LogitAndTrees:
 class LogitAndTreesLearner:
     """Fits both to all events; the number of trees and the pool come from rehearsals on the last parts of training."""
 
+    kind: Literal["group"] = "group"
     parameters = Parameters
     space: Mapping[str, Range] = {
         "l2": Range(low=1.0, high=200.0, log=True),
@@ -109,9 +110,9 @@ class LogitAndTreesLearner:
     def read(self, files: Mapping[str, str], *, threads: int) -> LogitAndTrees:
         """Read what `files` wrote."""
         return LogitAndTrees(
-            ConditionalLogit.from_json(files["conditional_logit.json"]),
-            SoftmaxBooster.from_text(files["booster.txt"], threads=threads),
-            LogPool.from_json(files["pool.json"]),
+            ConditionalLogit.from_json(file_of(files, "conditional_logit.json")),
+            SoftmaxBooster.from_text(file_of(files, "booster.txt"), threads=threads),
+            LogPool.from_json(file_of(files, "pool.json")),
         )
 
 
