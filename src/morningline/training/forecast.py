@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from morningline.training.grouped import Flags, Floats
 
 
+def levels_of(level: float) -> tuple[float, float, float]:
+    """The quantiles at the ends and in the middle of an interval: 0.9 is 0.05, 0.5 and 0.95."""
+    low = round((1 - level) / 2, 9)
+    return low, 0.5, round(1 - low, 9)
+
+
 @dataclass(frozen=True, eq=False)
 class Forecast:
     """What a regression model says of rows, in the unit of the target.
@@ -60,6 +66,11 @@ class Forecast:
     def rows(self) -> int:
         """How many rows there are."""
         return len(self.point)
+
+    @property
+    def levels(self) -> tuple[float, float, float]:
+        """Which quantiles low, point and high stand for."""
+        return levels_of(self.level)
 
     def covers(self, target: Floats) -> Flags:
         """Whether each row's interval, ends included, holds its target, shape (rows,)."""

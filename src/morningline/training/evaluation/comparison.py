@@ -1,5 +1,6 @@
 """Is the new one better? Paired differences on the same events, with an interval that respects days."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -23,15 +24,15 @@ _BLOCK = 4_000_000
 
 @dataclass(frozen=True)
 class ClusteredInterval:
-    """A mean per event (or a ratio of sums) with its day-clustered 95 % interval.
+    """A mean per event or row (or a ratio of sums) with its clustered 95 % interval.
 
     Args:
         estimate: The value on all events.
         low: 2.5 % point of the bootstrap.
         high: 97.5 % point.
         standard_error: Standard deviation of the bootstrap.
-        events: How many events there are.
-        days: How many days they lie on.
+        events: How many events (or rows) there are.
+        days: How many days (or other clusters) they lie on.
     """
 
     estimate: float
@@ -101,12 +102,12 @@ def compare_r2(
     """
     new, reference = winner_losses(p_new, sample), winner_losses(p_reference, sample)
     chance = chance_loss(sample)
-    interval = _ratio_interval(reference - new, np.log(sample.sizes), sample.days, replicates=replicates, seed=seed)
+    interval = ratio_interval(reference - new, np.log(sample.sizes), sample.days, replicates=replicates, seed=seed)
     return Comparison(
         estimate=interval.estimate,
         low=interval.low,
         high=interval.high,
-        mde=(Z_95 + _Z_POWER) * interval.standard_error,
+        mde=detectable(interval),
         verdict=decide(interval),
         r2_new=1.0 - float(new.sum()) / chance,
         r2_reference=1.0 - float(reference.sum()) / chance,
@@ -116,6 +117,11 @@ def compare_r2(
         replicates=replicates,
         seed=seed,
     )
+
+
+def detectable(interval: ClusteredInterval) -> float:
+    """The minimum detectable effect of a test with that interval."""
+    return (Z_95 + _Z_POWER) * interval.standard_error
 
 
 def decide(interval: ClusteredInterval) -> Verdict:
@@ -138,12 +144,14 @@ def decide(interval: ClusteredInterval) -> Verdict:
     return "adopt" if interval.low > 0 else "reject"
 
 
-def clustered_interval(values: Floats, days: Integers, *, replicates: int = 2000, seed: int = 1) -> ClusteredInterval:
-    """Give the mean of one value per event, such as the winner log loss, a day-clustered interval.
+def clustered_interval(
+    values: Floats, clusters: Integers | Sequence[str], *, replicates: int = 2000, seed: int = 1
+) -> ClusteredInterval:
+    """Give the mean of one value per event or row, such as the winner log loss, a clustered interval.
 
     Args:
         values: Shape (events,), finite.
-        days: Shape (events,): each event's local day.
+        clusters: Shape (events,): what goes together: each event's local day, or each row's day or entity.
         replicates: Bootstrap replicates, at least 100.
         seed: Seed of the bootstrap.
 
@@ -152,20 +160,22 @@ def clustered_interval(values: Floats, days: Integers, *, replicates: int = 2000
 
     Raises:
         InputError: If shapes differ, a value is not finite or there are too few replicates.
-        DataError: If all events lie on one day.
+        DataError: If all values lie in one cluster.
     """
     values = np.asarray(values, dtype=np.float64)
-    return _ratio_interval(values, np.ones(values.shape), days, replicates=replicates, seed=seed)
+    return ratio_interval(values, np.ones(values.shape), clusters, replicates=replicates, seed=seed)
 
 
-def _ratio_interval(above: Floats, below: Floats, days: Integers, *, replicates: int, seed: int) -> ClusteredInterval:
-    """Bootstrap Σ above / Σ below by whole days."""
-    _check(above, days, replicates)
-    different, place = np.unique(days, return_inverse=True)
+def ratio_interval(
+    above: Floats, below: Floats, clusters: Integers | Sequence[str], *, replicates: int = 2000, seed: int = 1
+) -> ClusteredInterval:
+    """Give Σ above / Σ below a clustered interval; arguments and errors as `clustered_interval`."""
+    _check(above, clusters, replicates)
+    different, place = np.unique(clusters, return_inverse=True)
     if len(different) < 2:
         raise DataError(
-            f"All {len(above)} events lie on one day, so nothing shows how days differ.",
-            allowed="events on two days or more",
+            f"All {len(above)} values lie on one day, or in one cluster, so nothing shows how these differ.",
+            allowed="values on two days (or in two clusters) or more",
             do=f"Compare over a longer period, at least {MINIMUM_DAYS} days for a verdict.",
         )
     sums = np.column_stack([np.bincount(place, above), np.bincount(place, below)]).astype(np.float64)
@@ -193,10 +203,10 @@ def _resample(sums: Floats, replicates: int, random: np.random.Generator) -> Flo
     return np.concatenate(drawn)
 
 
-def _check(values: Floats, days: Integers, replicates: int) -> None:
-    if values.ndim != 1 or values.shape != np.shape(days) or not np.isfinite(values).all() or replicates < 100:
+def _check(values: Floats, clusters: Integers | Sequence[str], replicates: int) -> None:
+    if values.ndim != 1 or values.shape != np.shape(clusters) or not np.isfinite(values).all() or replicates < 100:
         raise InputError(
-            f"Values have shape {values.shape}, days {np.shape(days)}; {replicates} replicates were asked.",
-            allowed="one finite value and one day for each event, and at least 100 replicates",
+            f"Values have shape {values.shape}, clusters {np.shape(clusters)}; {replicates} replicates were asked.",
+            allowed="one finite value and one day (or other cluster) for each, and at least 100 replicates",
             do="Take values and days from the same sample; 2000 replicates are usual.",
         )

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from morningline.training.forecast import Forecast
+from morningline.training.forecast import Forecast, levels_of
 from morningline.training.models.conformal import SplitConformal
 from morningline.training.models.learner import file_of
-from morningline.training.models.quantiles import QuantileTrees, grow_quantiles, levels_of
+from morningline.training.models.quantiles import QuantileTrees, grow_quantiles
 from morningline.training.models.tree_parameters import SPACE, IntervalTreeParameters
 
 if TYPE_CHECKING:

@@ -34,12 +34,6 @@ def rearranged(values: Floats) -> Floats:
     return np.sort(values, axis=1)
 
 
-def levels_of(level: float) -> tuple[float, float, float]:
-    """The quantiles at the ends and in the middle of an interval: 0.9 is 0.05, 0.5 and 0.95."""
-    low = round((1 - level) / 2, 9)
-    return low, 0.5, round(1 - low, 9)
-
-
 @dataclass(frozen=True, eq=False)
 class QuantileTrees:
     """Grown quantiles.

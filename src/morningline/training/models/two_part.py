@@ -9,12 +9,12 @@ import msgspec
 import numpy as np
 
 from morningline.kit.errors import DataError, InputError
-from morningline.training.forecast import Forecast
+from morningline.training.forecast import Forecast, levels_of
 from morningline.training.models.binary_trees import logistic
 from morningline.training.models.conformal import SplitConformal
 from morningline.training.models.gradient_trees import LOGISTIC, SQUARED, GradientTrees, grow_tuned
 from morningline.training.models.learner import file_of
-from morningline.training.models.quantiles import QuantileTrees, grow_quantiles, levels_of, mean_importance
+from morningline.training.models.quantiles import QuantileTrees, grow_quantiles, mean_importance
 from morningline.training.models.tree_parameters import SPACE, IntervalTreeParameters
 
 if TYPE_CHECKING:
