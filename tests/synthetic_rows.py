@@ -3,9 +3,17 @@
 import numpy as np
 from scipy.stats import norm
 
+from morningline.training.models.learner import Fitting
 from morningline.training.observations import Observations
 
 FIRST_DAY = 738_000
+
+
+def ignore(*_):
+    """Progress that nobody follows."""
+
+
+FITTING = Fitting(seed=1, threads=2, progress=ignore)
 
 
 def draw_rows(seed, days, *, entities=20, drift=0.0, zeros=0.0, missing=0.0):
