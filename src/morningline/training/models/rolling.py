@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -93,7 +94,7 @@ class RollingConformal:
         )
         return _remembering(state)
 
-    @property
+    @cached_property
     def margin(self) -> float:
         """What both ends are moved out by on the next day, in the unit of the target."""
         rank = min(max(rank_of(len(self.scores), 1 - self.miss), 1), len(self.scores))
@@ -181,5 +182,6 @@ class RollingConformal:
 
 def _remembering(state: RollingConformal) -> RollingConformal:
     """The state without what is older than its window."""
-    kept = state.days >= np.unique(state.days)[-state.window_days :][0]
+    firsts = np.concatenate([[0], np.flatnonzero(np.diff(state.days)) + 1])
+    kept = slice(firsts[-state.window_days :][0], None)
     return replace(state, days=state.days[kept], scores=state.scores[kept])
