@@ -155,11 +155,10 @@ class BaselineLearner:
 
 def _last_values(train: Observations, season_days: int) -> list[tuple[str, int, float]]:
     """Each entity's value on the last day of each place in the season: the mean where the day has several rows."""
-    rows = pl.DataFrame({"entity": train.entities, "day": train.days, "value": train.target, "id": train.row_ids})
+    rows = pl.DataFrame({"entity": train.entities, "day": train.days, "value": train.target})
     rows = rows.with_columns((pl.col("day") % season_days).alias("place"))
     last = rows.filter(pl.col("day") == pl.col("day").max().over("entity", "place"))
-    # Sorted, because a sum's last bits depend on the order.
-    means = last.sort("id").group_by("entity", "place", maintain_order=True).agg(pl.col("value").mean())
+    means = last.group_by("entity", "place", maintain_order=True).agg(pl.col("value").mean())
     return means.sort("entity", "place").rows()
 
 
