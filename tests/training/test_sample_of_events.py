@@ -2,10 +2,10 @@ import dataclasses
 
 import numpy as np
 import pytest
-from synthetic_events import draw_sample
 
 from morningline.kit.errors import DataError, InputError
 from morningline.training import Sample
+from synthetic_events import draw_sample
 
 GOOD = {
     "features": [[1.0], [np.nan], [3.0], [4.0], [5.0]],

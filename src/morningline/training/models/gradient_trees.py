@@ -21,7 +21,7 @@ from morningline.training.models.growing import (
 from morningline.training.models.sealed import seal, unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import lightgbm
 
@@ -179,7 +179,13 @@ class GradientTrees:
         return cls(read_sealed(seal(grown)), text, scale, threads)
 
 
-def grow(train: Observations, loss: Loss, growth: Growth, later: Observations | None = None) -> GradientTrees:
+def grow(
+    train: Observations,
+    loss: Loss,
+    growth: Growth,
+    later: Observations | None = None,
+    told: Callable[[int], None] = lambda _trees: None,
+) -> GradientTrees:
     """Grow trees; the same rows, seed and threads give the same text.
 
     Args:
@@ -187,6 +193,7 @@ def grow(train: Observations, loss: Loss, growth: Growth, later: Observations | 
         loss: What is made small.
         growth: How.
         later: Rows of later days that decide when to stop; without them all rounds are grown.
+        told: Is told after each round how many trees there are; what it raises ends the fit.
 
     Returns:
         The trees, read back from the text that is stored, so that a saved model cannot differ from a fresh one.
@@ -201,7 +208,7 @@ def grow(train: Observations, loss: Loss, growth: Growth, later: Observations | 
     scale = Scale() if loss is LOGISTIC else Scale.of(train.target)
     settings = growth.settings(loss)
     matrix = _matrix(train, scale, settings)
-    callbacks, unseen = [], []
+    callbacks, unseen = [lambda step: told(step.iteration + 1)], []
     if later is not None:
         later.require_names(train.names)
         unseen.append(_matrix(later, scale, settings, reference=matrix))
@@ -219,17 +226,27 @@ def grow_tuned(train: Observations, loss: Loss, growth: Growth, fitting: Fitting
         train: Rows of two days or more.
         loss: What is made small.
         growth: How.
-        fitting: Told of the progress.
+        fitting: Told of each tree.
 
     Raises:
         InputError: As `grow`.
         DataError: As `grow`, or all rows lie on one day.
     """
     earlier, later = train.split_days(TUNING_SHARE)
-    fitting.progress("Counting trees on the last days", 0.0)
-    trees = grow(earlier, loss, growth, later).trees
-    fitting.progress(f"Growing {trees} trees", 0.5)
-    return grow(train, loss, replace(growth, rounds=max(trees, 1)))
+    trial = grow(
+        earlier,
+        loss,
+        growth,
+        later,
+        lambda trees: fitting.progress(f"Growing tree {trees} on trial", 0.5 * trees / growth.rounds),
+    )
+    wanted = max(trial.trees, 1)
+    return grow(
+        train,
+        loss,
+        replace(growth, rounds=wanted),
+        told=lambda trees: fitting.progress(f"Growing tree {trees} of {wanted}", 0.5 + 0.5 * trees / wanted),
+    )
 
 
 def _matrix(
