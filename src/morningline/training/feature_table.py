@@ -9,10 +9,10 @@ import numpy as np
 from morningline.kit.errors import DataError, InputError
 
 if TYPE_CHECKING:
-    from morningline.training.grouped import Floats
+    from morningline.training.grouped import Floats, Singles
 
 
-def check_table(features: Floats, names: tuple[str, ...]) -> None:
+def check_table(features: Floats | Singles, names: tuple[str, ...]) -> None:
     """Make sure that features are a table whose columns have names.
 
     Args:
@@ -37,12 +37,13 @@ def check_table(features: Floats, names: tuple[str, ...]) -> None:
         )
 
 
-def check_finite(features: Floats, names: tuple[str, ...]) -> None:
+def check_finite(features: Floats | Singles, names: tuple[str, ...]) -> None:
     """Make sure that every value is a number or missing; raises `DataError`."""
-    infinite = np.isinf(features).any(axis=0)
-    if infinite.any():
+    # Column by column, for a mask of the whole table would take a quarter of its memory.
+    infinite = [name for name, column in zip(names, features.T, strict=True) if np.isinf(column).any()]
+    if infinite:
         raise DataError(
-            f"Feature {names[int(np.flatnonzero(infinite)[0])]!r} holds an infinite value.",
+            f"Feature {infinite[0]!r} holds an infinite value.",
             allowed="finite numbers, or NaN where the value is missing",
             do="Repair the feature's definition; a division by zero is a missing value.",
         )

@@ -12,7 +12,7 @@ from morningline.kit.errors import DataError, InputError
 from morningline.training.feature_table import check_finite, check_table, require_same
 
 if TYPE_CHECKING:
-    from morningline.training.grouped import Flags, Floats, Integers
+    from morningline.training.grouped import Flags, Floats, Integers, Singles
 
 
 @dataclass(frozen=True, eq=False)
@@ -20,7 +20,7 @@ class Observations:
     """Each row stands for itself: one entity on one local day, such as an account and its day.
 
     Args:
-        features: Shape (rows, n_features), float64; NaN is missing.
+        features: Shape (rows, n_features), float32 or float64; NaN is missing.
         names: The features' names, in the order of the columns.
         target: Shape (rows,), float64, in the task's unit; 1.0 or 0.0 of a binary task; all NaN while nothing
             has come of the rows.
@@ -41,7 +41,7 @@ class Observations:
         [-1.0]
     """
 
-    features: Floats
+    features: Floats | Singles
     names: tuple[str, ...]
     target: Floats
     days: Integers
@@ -49,9 +49,10 @@ class Observations:
     row_ids: tuple[str, ...]
 
     def __post_init__(self) -> None:
-        # Row-contiguous float64 is what makes a row's prediction the same bits in any company.
-        for field in ("features", "target"):
-            self._become(field, np.ascontiguousarray(getattr(self, field), dtype=np.float64))
+        # Row-contiguous floats are what makes a row's prediction the same bits in any company.
+        precision = np.float32 if getattr(self.features, "dtype", None) == np.float32 else np.float64
+        self._become("features", np.ascontiguousarray(self.features, dtype=precision))
+        self._become("target", np.ascontiguousarray(self.target, dtype=np.float64))
         self._become("days", np.asarray(self.days))
         for field in ("names", "entities", "row_ids"):
             self._become(field, tuple(map(str, getattr(self, field))))

@@ -124,6 +124,15 @@ def test_as_many_trees_are_grown_as_the_last_days_ask_for(train):
     assert told[-1] == 1.0
 
 
+def test_features_in_single_precision_give_the_bits_of_the_same_numbers_in_double(train, unseen):
+    single, again = (replace(rows, features=rows.features.astype(np.float32)) for rows in (train, unseen))
+    double, other = (replace(rows, features=rows.features.astype(np.float64)) for rows in (single, again))
+    assert (single.features.dtype, double.features.dtype) == (np.float32, np.float64)
+    one, two = grow(single, SQUARED, growth(20)), grow(double, SQUARED, growth(20))
+    assert one.text == two.text
+    np.testing.assert_array_equal(one.values(again), two.values(other))
+
+
 def test_a_fit_ends_where_its_progress_says_so(train):
     def cancel(_, share):
         if share > 0.1:

@@ -90,7 +90,7 @@ class Memory(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         if not self.feature:
             return points
         read = rows.features[:, self.names.index(self.feature)]
-        return np.where(np.isnan(read), points, read)
+        return np.where(np.isnan(read), points, read).astype(np.float64)
 
     def importance(self) -> dict[str, float]:
         """Nothing but the feature it reads."""
