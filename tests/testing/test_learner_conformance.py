@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "write-a-model.md"
 QUICK = {"rounds": 20, "early_stopping_rounds": 5, "booster": {"min_data_in_leaf": 50}}
+OF_ITS_OWN = {"ensemble": {"learner": "softmax_trees", "members": 2, "parameters": QUICK}}
 
 
 def quick(learner: Any) -> dict[str, Any]:
@@ -50,7 +51,7 @@ def suite(name: str) -> type[LearnerConformance]:
 
         @pytest.fixture
         def parameters(self, learner: Any) -> dict[str, Any]:
-            return quick(learner)
+            return OF_ITS_OWN.get(name) or quick(learner)
 
     return Suite
 

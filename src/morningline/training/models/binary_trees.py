@@ -11,7 +11,8 @@ import numpy as np
 from morningline.kit.errors import DataError, InputError
 from morningline.training.models.gradient_trees import LOGISTIC, GradientTrees, grow_tuned
 from morningline.training.models.learner import file_of
-from morningline.training.models.tree_parameters import SPACE, TreeParameters
+from morningline.training.models.scaled_trees import BOOSTER_SPACE
+from morningline.training.models.tree_parameters import TreeParameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,7 @@ class BinaryTreesLearner:
 
     kind: Literal["binary"] = "binary"
     parameters = TreeParameters
-    space: Mapping[str, Range] = SPACE
+    space: Mapping[str, Range] = BOOSTER_SPACE
 
     def fit(self, train: Observations, parameters: TreeParameters, fitting: Fitting) -> BinaryTreesModel:
         """Fit the trees."""

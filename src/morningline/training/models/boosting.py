@@ -90,17 +90,18 @@ class SoftmaxBooster:
         lightgbm = library()
         check_names(train.names)
         callbacks, valid_sets = [lambda step: told(step.iteration + 1)], []
-        matrix = self._dataset(train)
+        settings = self._settings(train)
+        matrix = self._dataset(train, settings)
         losses: dict[str, dict[str, list[float]]] = {}
         if validation is not None:
             validation.require_names(train.names)
-            valid_sets.append(self._dataset(validation, reference=matrix))
+            valid_sets.append(self._dataset(validation, settings, reference=matrix))
             callbacks.append(lightgbm.record_evaluation(losses))
         if self.early_stopping_rounds is not None:
             self._require_validation(validation)
             callbacks.append(lightgbm.early_stopping(self.early_stopping_rounds, verbose=False))
         booster = lightgbm.train(
-            {**self._fixed(), **self._goal(train)},
+            {**settings, **self._goal(train)},
             matrix,
             num_boost_round=self.rounds,
             valid_sets=valid_sets,
@@ -171,17 +172,22 @@ class SoftmaxBooster:
         self._booster = read_sealed(text)
         self._text = text
 
-    def _fixed(self) -> dict[str, Any]:
-        return fixed(self.parameters, seed=self.seed, threads=self.threads)
+    def _settings(self, train: Sample) -> dict[str, Any]:
+        settings = fixed(self.parameters, seed=self.seed, threads=self.threads)
+        # Where no leaf can be large enough, LightGBM drops every feature and then fails; kept, they give one leaf.
+        few = train.rows < 4 * settings["min_data_in_leaf"]
+        return {**settings, "feature_pre_filter": False} if few else settings
 
-    def _dataset(self, sample: Sample, reference: "lightgbm.Dataset | None" = None) -> "lightgbm.Dataset":
+    def _dataset(
+        self, sample: Sample, settings: dict[str, Any], reference: "lightgbm.Dataset | None" = None
+    ) -> "lightgbm.Dataset":
         dataset: lightgbm.Dataset = library().Dataset(
             sample.features,
             label=sample.won,
             group=sample.sizes,
             feature_name=list(sample.names),
             reference=reference,
-            params=self._fixed(),
+            params=settings,
         )
         return dataset
 

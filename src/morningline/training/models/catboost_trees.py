@@ -12,7 +12,7 @@ import numpy as np
 
 from morningline.kit.errors import InputError
 from morningline.training.grouped import group_log_softmax
-from morningline.training.models.learner import Range
+from morningline.training.models.learner import Range, file_of
 from morningline.training.models.pool import LogPool
 from morningline.training.models.scaled_trees import SCALE, TREES, ScaledTrees, grow
 from morningline.training.models.sealed import seal, unseal
@@ -216,7 +216,9 @@ class CatBoostLearner:
 
     def read(self, files: Mapping[str, str], *, threads: int) -> ScaledTrees:
         """Read what `files` wrote."""
-        return ScaledTrees(CatBoostTrees.from_text(files[TREES], threads=threads), LogPool.from_json(files[SCALE]))
+        return ScaledTrees(
+            CatBoostTrees.from_text(file_of(files, TREES), threads=threads), LogPool.from_json(file_of(files, SCALE))
+        )
 
 
 learner = CatBoostLearner()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import msgspec
 
 from morningline.training.models.conditional_logit import ConditionalLogit
-from morningline.training.models.learner import Range
+from morningline.training.models.learner import Range, file_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,7 +67,7 @@ class LogitLearner:
 
     def read(self, files: Mapping[str, str], *, threads: int) -> LogitAlone:  # noqa: ARG002 - it needs none
         """Read what `files` wrote."""
-        return LogitAlone(ConditionalLogit.from_json(files[WEIGHTS]))
+        return LogitAlone(ConditionalLogit.from_json(file_of(files, WEIGHTS)))
 
 
 learner = LogitLearner()

@@ -11,7 +11,8 @@ from morningline.training.forecast import Forecast
 from morningline.training.models.conformal import SplitConformal
 from morningline.training.models.gradient_trees import ABSOLUTE, SQUARED, GradientTrees, grow_tuned, huber
 from morningline.training.models.learner import Range, file_of
-from morningline.training.models.tree_parameters import SPACE, IntervalTreeParameters
+from morningline.training.models.scaled_trees import BOOSTER_SPACE
+from morningline.training.models.tree_parameters import IntervalTreeParameters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -93,10 +94,10 @@ def bare(trees: GradientTrees, rows: Observations, level: float) -> Forecast:
     return Forecast(point, point, point, level)
 
 
-squared = PointTreesLearner(lambda _: SQUARED, space=SPACE)
-absolute = PointTreesLearner(lambda _: ABSOLUTE, space=SPACE)
+squared = PointTreesLearner(lambda _: SQUARED, space=BOOSTER_SPACE)
+absolute = PointTreesLearner(lambda _: ABSOLUTE, space=BOOSTER_SPACE)
 robust = PointTreesLearner(
     lambda parameters: huber(parameters.threshold),
     parameters=HuberParameters,
-    space={**SPACE, "threshold": Range(low=0.3, high=3.0, log=True)},
+    space={**BOOSTER_SPACE, "threshold": Range(low=0.3, high=3.0, log=True)},
 )

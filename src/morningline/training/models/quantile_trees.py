@@ -9,7 +9,8 @@ from morningline.training.forecast import Forecast, levels_of
 from morningline.training.models.conformal import SplitConformal
 from morningline.training.models.learner import file_of
 from morningline.training.models.quantiles import QuantileTrees, grow_quantiles
-from morningline.training.models.tree_parameters import SPACE, IntervalTreeParameters
+from morningline.training.models.scaled_trees import BOOSTER_SPACE
+from morningline.training.models.tree_parameters import IntervalTreeParameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -48,7 +49,7 @@ class QuantileTreesLearner:
 
     kind: Literal["regression"] = "regression"
     parameters = IntervalTreeParameters
-    space: Mapping[str, Range] = SPACE
+    space: Mapping[str, Range] = BOOSTER_SPACE
 
     def fit(self, train: Observations, parameters: IntervalTreeParameters, fitting: Fitting) -> QuantileModel:
         """Fit quantiles and margin."""

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from morningline.training.grouped import Floats, group_log_softmax
 from morningline.training.models.boosting import SoftmaxBooster
+from morningline.training.models.learner import file_of
 from morningline.training.models.pool import LogPool
 from morningline.training.models.scaled_trees import BOOSTER_SPACE, SCALE, TREES, ScaledTrees, TreeParameters, grow
 
@@ -63,7 +64,9 @@ class RankingTreesLearner:
 
     def read(self, files: Mapping[str, str], *, threads: int) -> ScaledTrees:
         """Read what `files` wrote."""
-        return ScaledTrees(RankingBooster.from_text(files[TREES], threads=threads), LogPool.from_json(files[SCALE]))
+        return ScaledTrees(
+            RankingBooster.from_text(file_of(files, TREES), threads=threads), LogPool.from_json(file_of(files, SCALE))
+        )
 
 
 learner = RankingTreesLearner()

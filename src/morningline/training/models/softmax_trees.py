@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from morningline.training.models.boosting import SoftmaxBooster
+from morningline.training.models.learner import file_of
 from morningline.training.models.pool import LogPool
 from morningline.training.models.scaled_trees import BOOSTER_SPACE, SCALE, TREES, ScaledTrees, TreeParameters, grow
 
@@ -38,7 +39,9 @@ class SoftmaxTreesLearner:
 
     def read(self, files: Mapping[str, str], *, threads: int) -> ScaledTrees:
         """Read what `files` wrote."""
-        return ScaledTrees(SoftmaxBooster.from_text(files[TREES], threads=threads), LogPool.from_json(files[SCALE]))
+        return ScaledTrees(
+            SoftmaxBooster.from_text(file_of(files, TREES), threads=threads), LogPool.from_json(file_of(files, SCALE))
+        )
 
 
 learner = SoftmaxTreesLearner()

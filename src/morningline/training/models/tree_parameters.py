@@ -1,4 +1,4 @@
-"""What may be chosen of boosted trees, and where tuning looks: the same for every learner that grows them."""
+"""What may be chosen of boosted trees of rows, and of the interval around their number."""
 
 from __future__ import annotations
 
@@ -7,25 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from morningline.training.models.gradient_trees import Growth
-from morningline.training.models.learner import Range
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from morningline.training.models.learner import Fitting
 
 Share = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 """A number within (0, 1)."""
 Count = Annotated[int, msgspec.Meta(ge=1)]
 """A whole number of at least 1."""
-
-SPACE: Mapping[str, Range] = {
-    "booster.learning_rate": Range(low=0.01, high=0.1, log=True),
-    "booster.num_leaves": Range(low=7, high=63, log=True, whole=True),
-    "booster.min_data_in_leaf": Range(low=50, high=1000, log=True, whole=True),
-    "booster.lambda_l2": Range(low=0.1, high=100.0, log=True),
-    "booster.feature_fraction": Range(low=0.2, high=1.0),
-}
 
 
 class TreeParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -15,7 +15,8 @@ from morningline.training.models.conformal import SplitConformal
 from morningline.training.models.gradient_trees import LOGISTIC, SQUARED, GradientTrees, grow_tuned
 from morningline.training.models.learner import file_of
 from morningline.training.models.quantiles import QuantileTrees, grow_quantiles, mean_importance
-from morningline.training.models.tree_parameters import SPACE, IntervalTreeParameters
+from morningline.training.models.scaled_trees import BOOSTER_SPACE
+from morningline.training.models.tree_parameters import IntervalTreeParameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -142,7 +143,7 @@ class TwoPartLearner:
 
     kind: Literal["regression"] = "regression"
     parameters = Parameters
-    space: Mapping[str, Range] = SPACE
+    space: Mapping[str, Range] = BOOSTER_SPACE
 
     def fit(self, train: Observations, parameters: Parameters, fitting: Fitting) -> TwoPartModel:
         """Fit both parts and the margin."""
