@@ -106,6 +106,14 @@ def test_a_password_is_never_shown(tmp_path):
     assert caught.value.__cause__ is None
 
 
+@pytest.mark.parametrize("name", ["database_url", "mlflow_tracking_uri"])
+def test_a_setting_that_may_carry_a_password_is_shown_without_it(name, tmp_path):
+    address = "postgresql://ann:s3cr3t@db.example/facts"
+    found = load_settings(tmp_path, {f"MORNINGLINE_{name.upper()}": address})
+    assert getattr(found, name) == address
+    assert "s3cr3t" not in repr(found) + repr(describe(found))
+
+
 @given(st.text(alphabet=st.characters(codec="utf-8"), min_size=1), st.booleans())
 def test_whatever_the_password_masking_hides_it(password, quoted):
     # A marker on both ends: a password of one letter may well occur elsewhere in the address.

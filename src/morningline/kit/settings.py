@@ -17,6 +17,8 @@ from morningline.kit.errors import SettingsError
 FILE_NAME = "morningline.toml"
 PREFIX = "MORNINGLINE_"
 FEEDS = "feeds"
+MASKED = frozenset({"database_url", "mlflow_tracking_uri"})
+"""Settings that may carry a password."""
 # The workspace is chosen by MORNINGLINE_HOME before there is a file to read; tests have names of their own.
 HOME_VARIABLE = f"{PREFIX}HOME"
 TEST_PREFIX = f"{PREFIX}TEST_"
@@ -45,6 +47,10 @@ class Settings:
         seed: Seed of everything random.
         log_level: Least important message shown.
         run_retention_days: How long runs that ended are kept; 0 means for ever.
+        training_retention_days: How long trainings without a model are kept; 0 means for ever.
+        model_retention_days: How long models that nothing needs are kept; 0 means for ever.
+        mlflow_tracking_uri: MLflow server that every training is mirrored to, or None. May carry a password: show it
+            through `mask_url` only.
         quality_compute: Least daily quality of the facts that features are computed from.
         quality_train: Least daily quality of the facts a model is trained and judged on.
         quality_predict: Least quality of the cards of a day that is predicted, and of the facts of the week before.
@@ -122,6 +128,34 @@ class Settings:
             allowed="a whole number from 0",
             example="90",
             unit="days",
+        ),
+    )
+    training_retention_days: Count = field(
+        default=365,
+        metadata=_words(
+            "Trainings that ended so long ago and whose model is gone are deleted; 0 keeps them all.",
+            allowed="a whole number from 0",
+            example="365",
+            unit="days",
+        ),
+    )
+    model_retention_days: Count = field(
+        default=0,
+        metadata=_words(
+            "Models so old that nothing needs are deleted, with their files; 0 keeps them all.",
+            allowed="a whole number from 0",
+            example="730",
+            unit="days",
+        ),
+    )
+    mlflow_tracking_uri: str | None = field(
+        default=None,
+        repr=False,
+        metadata=_words(
+            "MLflow server that every training is mirrored to (extra `mlflow`).",
+            allowed="a tracking URI of MLflow, as text",
+            example='"https://mlflow.example.org"',
+            unset="none",
         ),
     )
     quality_compute: Share = field(
@@ -209,7 +243,7 @@ def describe(settings: Settings) -> list[SettingRow]:
     rows = [SettingRow("home", str(settings.home), home, "", "Workspace folder.")]
     for name, setting in _known().items():
         value, words = getattr(settings, name), setting.metadata
-        shown = words["unset"] if value is None else mask_url(str(value)) if name == "database_url" else str(value)
+        shown = words["unset"] if value is None else mask_url(str(value)) if name in MASKED else str(value)
         rows.append(SettingRow(name, shown, settings.origins.get(name, "default"), words["unit"], words["help"]))
     return rows
 
@@ -290,7 +324,7 @@ def _convert(setting: Field[Any], kind: Any, value: object, origin: str) -> Any:
         # A variable is always text, so "4" is a number there; in the file it is not.
         converted = msgspec.convert(value, kind, strict=origin == FILE_NAME, dec_hook=_path)
     except msgspec.ValidationError:
-        given = mask_url(str(value)) if setting.name == "database_url" else repr(value)
+        given = mask_url(str(value)) if setting.name in MASKED else repr(value)
         # Without the cause: it would repeat the value, and with it a password.
         raise SettingsError(
             f"{setting.name!r} is {given} in {origin}.",

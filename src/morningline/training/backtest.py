@@ -198,14 +198,25 @@ def _outcomes(
     sample: Sample, probabilities: dict[str, Floats], dataset: Dataset, mask: Flags, part: str
 ) -> pl.DataFrame:
     rows = np.repeat(mask, dataset.sample.sizes)
+    entrants = np.array(dataset.entrants, dtype=object)[rows].tolist()
+    return outcome_rows(sample, probabilities, entrants).with_columns(pl.lit(part).alias("part"))
+
+
+def outcome_rows(sample: Sample, probabilities: dict[str, Any], entrants: Sequence[str]) -> pl.DataFrame:
+    """One row an entrant: `event_id`, `entrant_id`, `day`, `won`, and each model's probability.
+
+    Args:
+        sample: The events, which are over.
+        probabilities: Model name to its probabilities, shape (rows,).
+        entrants: Entrant of each row.
+    """
     event = sample.group_of_rows()
     days = np.array([date.fromordinal(int(day)) for day in sample.days], dtype=object)
     return pl.DataFrame(
         {
             "event_id": np.array(sample.event_ids, dtype=object)[event].tolist(),
-            "entrant_id": np.array(dataset.entrants, dtype=object)[rows].tolist(),
+            "entrant_id": list(entrants),
             "day": pl.Series(days[event].tolist(), dtype=pl.Date),
-            "part": [part] * sample.rows,
             "won": sample.won,
             **probabilities,
         }

@@ -1,3 +1,10 @@
+DROP TABLE experiment_artefacts;
+DROP TABLE experiment_metrics;
+DROP TABLE experiment_parameters;
+DROP TABLE experiment_runs;
+DROP TABLE experiments;
+DROP TABLE promotions;
+DROP TABLE model_aliases;
 DROP TABLE scores;
 DROP TABLE predictions;
 DROP TABLE models;
