@@ -56,13 +56,15 @@ def model_class(name: str) -> str:
     return f"m-{name.replace('_', '-')}" if name in MODEL_WORDS else "m-other"
 
 
-def forest(delta: DeltaR2, *, width: float, events: str) -> Markup:
+def forest(delta: DeltaR2, *, width: float, events: str, who: str = "", than: str = "the market") -> Markup:
     """Draw the ΔR² interval against zero, with the band of effects too small to be seen.
 
     Args:
         delta: The comparison.
         width: Width in pixels.
         events: Number of events with their noun, such as "1,204 races".
+        who: Who is compared; model and market together if not given.
+        than: What with.
 
     Returns:
         The picture.
@@ -80,8 +82,8 @@ def forest(delta: DeltaR2, *, width: float, events: str) -> Markup:
     if mde is not None:
         marks += _mde_band(x, mde, f"\N{PLUS-MINUS SIGN}{fixed(mde, decimals)}", events, width)
     marks += [
-        label("\N{LEFTWARDS ARROW} worse than the market", 2, 14, "muted"),
-        label("better than the market \N{RIGHTWARDS ARROW}", width - 2, 14, "muted", "end"),
+        label(f"\N{LEFTWARDS ARROW} worse than {than}", 2, 14, "muted"),
+        label(f"better than {than} \N{RIGHTWARDS ARROW}", width - 2, 14, "muted", "end"),
         line(x(0), 24, x(0), 122, "zero"),
         line(x.start, 122, x.end, 122, "axis"),
     ]
@@ -102,11 +104,12 @@ def forest(delta: DeltaR2, *, width: float, events: str) -> Markup:
         label(words, _inside(x(delta.estimate), words, 16, width), 52, f"{halo} big m-combined", "middle"),
         label(interval, _inside(x(delta.estimate), interval, 13, width), 102, halo, "middle"),
     ]
-    title = f"{model_label('combined')} against the market"
-    about = f"{words}, {interval}, over {events}. Zero means no better than the market."
+    title = f"{who or model_label('combined')} against {than}"
+    about = f"{words}, {interval}, over {events}. Zero means no better than {than}."
     if mde is not None:
         about += f" A true effect of {fixed(mde, decimals)} would be seen four times out of five."
-    return picture(marks, key=f"forest-{width:g}", size=(width, height), title=title, words=about)
+    key = f"{'rivalry' if who else 'forest'}-{width:g}"
+    return picture(marks, key=key, size=(width, height), title=title, words=about)
 
 
 def _mde_band(x: Scale, mde: float, size: str, events: str, width: float) -> list[Markup]:

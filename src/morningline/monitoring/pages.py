@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from morningline.monitoring.charts import bar, fixed, percent
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+PACKAGE = "morningline.monitoring"
 
 
 def render_page(template: str, context: Mapping[str, object]) -> str:
@@ -24,13 +27,23 @@ def render_page(template: str, context: Mapping[str, object]) -> str:
     Returns:
         The document.
     """
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"fixed": fixed, "percent": percent, "bar": bar, "day": _day}
-    folder = files("morningline.monitoring")
     # The style is a file of the package, not anybody's text.
-    css = Markup(folder.joinpath("page.css").read_text(encoding="utf-8").rstrip())  # noqa: S704
-    source = folder.joinpath(template).read_text(encoding="utf-8")
-    return environment.from_string(source).render({**context, "css": css})
+    css = Markup(files(PACKAGE).joinpath("page.css").read_text(encoding="utf-8").rstrip())  # noqa: S704
+    return _environment().get_template(template).render({**context, "css": css})
+
+
+@cache
+def _environment() -> Environment:
+    """Where templates are found, each read once; one may extend another."""
+    environment = Environment(
+        loader=PackageLoader(PACKAGE, "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"fixed": fixed, "percent": percent, "bar": bar, "day": _day}
+    return environment
 
 
 def _day(value: object) -> str:

@@ -90,7 +90,7 @@ def render_report(data: ReportData) -> str:
     Returns:
         The page, a whole HTML document.
     """
-    return render_page("report.html.j2", _context(data))
+    return render_page("report.html.j2", context_of(data))
 
 
 def headline(data: ReportData) -> str:
@@ -139,7 +139,8 @@ def count(number: int, noun: str) -> str:
     return f"{fixed(number)} {noun if number == 1 else plural(noun)}"
 
 
-def _context(data: ReportData) -> dict[str, object]:
+def context_of(data: ReportData) -> dict[str, object]:
+    """What the template of a report is given."""
     events = count(data.events, data.event_noun)
     entrants = plural(data.entrant_noun)
     delta = data.delta_r2
