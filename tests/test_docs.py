@@ -521,6 +521,7 @@ TERMS = (
     *("verdict", "expected calibration error", "Brier score", "going", "off time", "rail", "final tote", "SP"),
     *("dead heat", "non-runner", "par", "speed figure", "surprise", "strength", "workspace", "domain", "task"),
     *("winner log loss", "top-1", "combined", "market-free", "fair odds", "day-clustered interval"),
+    *("training", "experiment", "model version", "champion", "challenger", "promotion", "gate", "unseen day"),
     *("run", "worker", "feed", "ask", "payload", "raw archive", "coverage", "window", "generation", "basis"),
 )
 

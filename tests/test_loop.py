@@ -28,10 +28,11 @@ from morningline.runs import store
 from morningline.runs.store import Filters, list_runs, read_logs
 from morningline.training.models import win_model
 from morningline.training.request import HoldOut, TrainRequest, Walk
-from morningline.wiring import acts, featuring
+from morningline.wiring import acts, experiments, featuring, registry
 from morningline.wiring.jobs import kinds
 from morningline.wiring.lineage import lineage
-from morningline.wiring.program import Program
+from morningline.wiring.model_card import write_model_card
+from morningline.wiring.program import Program, domain_named
 from morningline.wiring.provenance import payloads_of
 from morningline.wiring.rehearsal import rehearse
 from morningline.wiring.training import STAGES, Quietly, checked, train
@@ -197,6 +198,7 @@ def test_a_walk_forward_judges_every_day_of_the_test_once(loop: Loop):
     split = Walk(test_from=loop.world.test_from, test_to=loop.world.test_to, test_days=40, validation_days=60)
     few = {"rounds": 20, "early_stopping_rounds": 10}
     request = TrainRequest(split=split, parameters=few, model="logit_and_trees", register=False)
+    before = acts.list_models(loop.program, "racing")
     summary = train(loop.program, request, Quietly()).summary
     assert summary["model"] is None
     assert len(summary["folds"]) > 1
@@ -204,7 +206,7 @@ def test_a_walk_forward_judges_every_day_of_the_test_once(loop: Loop):
     assert summary["folds"][0]["test_from"] == str(loop.world.test_from)
     assert summary["folds"][-1]["test_to"] == str(loop.world.test_to)
     # Without a registered model there is nothing new in the registry.
-    assert {model.id for model in acts.list_models(loop.program, "racing")} == {loop.model.id}
+    assert acts.list_models(loop.program, "racing") == before
 
 
 def test_a_tuned_training_says_what_tuning_was_worth_on_days_no_trial_has_seen(loop: Loop):
@@ -261,7 +263,7 @@ def test_another_worker_takes_over_the_training_of_one_that_was_killed(loop: Loo
     undisturbed = train(loop.program, checked(asked), Quietly()).registered
     database, root = loop.program.database, loop.program.workspace.root
     environ = {**os.environ, "MORNINGLINE_HOME": str(root), "MORNINGLINE_DATABASE_URL": database.url}
-    command = [sys.executable, "-m", "morningline", "worker"]
+    command = [sys.executable, "-m", "morningline.cli", "worker"]
     workers = {}
 
     def hire() -> None:
@@ -297,6 +299,9 @@ def test_another_worker_takes_over_the_training_of_one_that_was_killed(loop: Loo
             made.wait()
     assert ended.status == "succeeded"
     assert msgspec.json.decode(ended.result)["model"] == undisturbed.id
+    kept = experiments.show_training(loop.program, run_id).run
+    assert (kept.status, kept.attempt, kept.model_id) == ("succeeded", 2, undisturbed.id)
+    assert kept.metrics["combined.r2"] == undisturbed.metrics["models"]["combined"]["r2"]
     assert win_model.load(root / undisturbed.artefact, undisturbed.artefact_sha256, threads=2)
     assert waited < 10
 
@@ -492,3 +497,57 @@ def test_a_model_is_followed_back_to_the_computation_of_its_features(loop: Loop)
     assert computation.code_version == loop.model.code_version
     assert set(computation.tables) >= {"ra_races", "ra_runners", "ra_results", "ra_odds"}
     assert computation.rows > 1_000
+
+
+def test_a_promotion_and_its_rollback_hold_for_who_predicts_next_in_the_same_process(loop: Loop):
+    few = {"rounds": 20, "early_stopping_rounds": 10}
+    other = train(loop.program, checked(short(loop, parameters=few)), Quietly()).registered
+    racing = domain_named("racing")
+
+    def predicts() -> str:
+        return acts._predictor(loop.program, racing, None).registered.id
+
+    registry.promote_model(loop.program, "racing", loop.model.id, who="ann", force=True, reason="whatever was before")
+    assert predicts() == loop.model.id
+    # Twenty trees are not better than sixty.
+    decision = registry.promote_model(loop.program, "racing", other.id, who="ann")
+    assert decision.promotion.outcome == "refused"
+    assert decision.promotion.verdict in {"reject", "not_decided"}
+    assert predicts() == loop.model.id
+    registry.promote_model(loop.program, "racing", other.id, who="ann", force=True, reason="to try it")
+    assert predicts() == other.id
+    registry.roll_back_model(loop.program, "racing", who="ann")
+    assert predicts() == loop.model.id
+    page = write_model_card(loop.program, "racing", other.id, None).read_text()
+    for said in (other.version, "to try it", "against the champion", "What the model looks at"):
+        assert said in page, said
+
+
+def test_a_training_is_recorded_and_compared_on_days_after_its_own_test(loop: Loop):
+    middle = loop.world.test_from + (loop.world.test_to - loop.world.test_from) // 2
+    asked = short(loop, experiment="halves", promote="if_better")
+    asked["split"]["test_to"] = str(middle)
+    summary = follow(loop.program, "train", asked, title="")
+    assert summary["promotion"]["outcome"] in {"first", "refused"}
+    found = registry.compare_models(loop.program, "racing", loop.model.id, summary["model"]).comparison
+    assert (found.first_day, found.last_day > middle) == (loop.world.test_from, True)
+    # They are one model, fitted on the same days: what was kept and what is computed now agree to the bit.
+    assert found.result.events == loop.summary["races"]
+    assert (found.result.estimate, found.result.verdict) == (0.0, "not_decided")
+    assert found.left_out == {}
+    assert_recorded(loop, summary, asked)
+
+
+def assert_recorded(loop: Loop, summary: dict[str, Any], asked: dict[str, Any]) -> None:
+    """What the run of a training was asked and what it gave is kept as a training of its experiment."""
+    (kept,) = experiments.list_trainings(loop.program, "halves")
+    model = registry.show_model(loop.program, "racing", summary["model"])
+    assert (kept.status, kept.configuration, kept.mirror) == ("succeeded", asked, None)
+    assert (kept.model_id, model.trainings) == (summary["model"], [kept.id])
+    assert model.model.registered_by == kept.asked_by
+    assert kept.dataset_hash == summary["dataset"]
+    assert kept.feature_version == model.model.feature_version
+    assert kept.parameters["rounds"] == "60"
+    assert kept.metrics["combined.r2"] == summary["models"]["combined"]["r2"]
+    files = {one["path"]: one["sha256"] for one in experiments.show_training(loop.program, kept.id).artefacts}
+    assert files[f"{model.model.artefact}/backtest.parquet"] == model.model.outcomes_sha256

@@ -1,8 +1,8 @@
 """The door of the command line: its commands, and how an error is shown.
 
 Exit codes: 0 all went well; 1 something is wrong with what was looked at (doctor, replay, quality check, features
-status, verify and drift); 2 what was given cannot be used; 3 an import was committed but rows or values were turned
-away beyond what its mapping accepts; 130 the run that was followed was cancelled.
+status, verify and drift), or a promotion is refused; 2 what was given cannot be used; 3 an import was committed but
+rows or values were turned away beyond what its mapping accepts; 130 the run that was followed was cancelled.
 """
 
 from __future__ import annotations
@@ -18,12 +18,14 @@ from morningline.cli import (
     database,
     demo,
     drift,
+    experiments,
     features,
     lineage,
     models,
     predictions,
     quality,
     reconcile,
+    registry,
     runs,
     simulate,
     training,
@@ -45,6 +47,8 @@ for part in (workspace, demo, data, reconcile, collect, training, models, predic
 drift.add_to(features.app)
 app.add_typer(features.app, name="features")
 app.add_typer(quality.app, name="quality")
+app.add_typer(registry.app, name="models")
+app.add_typer(experiments.app, name="experiments")
 app.add_typer(runs.app, name="runs")
 app.add_typer(database.app, name="db")
 

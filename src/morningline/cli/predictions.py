@@ -47,7 +47,7 @@ def predict(
     day: Annotated[str, typer.Option("--date", help="The local day to predict, YYYY-MM-DD.")],
     *,
     domain: Domain = "racing",
-    model: Annotated[str | None, typer.Option(help="Which model; the newest if not given.")] = None,
+    model: Annotated[str | None, typer.Option(help="Which model; the champion if not given, or the newest.")] = None,
     accept_quality: AcceptQuality = False,
     json: AsJson = False,
 ) -> None:

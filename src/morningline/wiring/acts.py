@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from morningline.domains.contract import Domain
+    from morningline.monitoring.report_building import Subject
     from morningline.predictions.predicting import DayPredictions, Predictor
     from morningline.predictions.replaying import Replay
     from morningline.predictions.scoring import ScoreReport
@@ -103,24 +104,31 @@ def replay(program: Program, prediction_id: str) -> Replay:
 def report(program: Program, domain_name: str, model_id: str | None, out: Path | None) -> Path:
     """Write the report of a model's backtest as one HTML page; returns its path."""
     from morningline.monitoring.report import render_report
-    from morningline.monitoring.report_building import Subject, build_report
+    from morningline.monitoring.report_building import build_report
     from morningline.training.registry import find
 
     domain = domain_named(domain_name)
     with program.database.connect(read_only=True) as connection:
         registered = find(connection, domain.task.name, model_id)
-        subject = Subject(
-            event_noun=domain.event_noun,
-            entrant_noun=domain.entrant_noun,
-            features=program.feature_set(domain, registered.feature_set),
-            tables=domain.catalog.tables,
-            seasons=domain.task.seasons,
-        )
+        subject = subject_of(program, domain, registered)
         data = build_report(connection, registered, subject, root=program.workspace.root, threads=program.threads)
     path = out or program.workspace.reports / f"{registered.id}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(render_report(data), encoding="utf-8")
     return path
+
+
+def subject_of(program: Program, domain: Domain, registered: RegisteredModel) -> Subject:
+    """What a report or a card of a model is about, in the words of its domain."""
+    from morningline.monitoring.report_building import Subject
+
+    return Subject(
+        event_noun=domain.event_noun,
+        entrant_noun=domain.entrant_noun,
+        features=program.feature_set(domain, registered.feature_set),
+        tables=domain.catalog.tables,
+        seasons=domain.task.seasons,
+    )
 
 
 def fingerprints(program: Program) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from morningline.runs.kinds import Kind
 
 if TYPE_CHECKING:
     from morningline.runs.run import Run
+    from morningline.training.request import TrainRequest
     from morningline.wiring.program import Program
 
 
@@ -62,13 +63,25 @@ def _reparse(program: Program, run: Run) -> Any:  # noqa: ANN401 - a Reparsed, a
 
 
 def _train(program: Program, run: Run) -> Any:  # noqa: ANN401 - the summary, as JSON
-    from morningline.wiring.training import checked, train
+    from morningline.wiring.training import checked
 
     request = checked(dict(run.parameters))
     others = 0 if request.tuning is None else request.tuning.workers - 1
     for number in range(others):
         run.step(f"ask for help {number + 1}", lambda: _ask(program, run))
-    return run.step("train", lambda: train(program, request, run).summary)
+    return run.step("train", lambda: _trained(program, request, run))
+
+
+def _trained(program: Program, request: TrainRequest, run: Run) -> dict[str, Any]:
+    """Within the step, so that a record that was closed is not opened again by who takes over what is done."""
+    from morningline.wiring.experiments import recorded_training
+    from morningline.wiring.registry import forget_old, promote_if_asked
+
+    trained = recorded_training(program, request, run)
+    gone = forget_old(program)
+    if gone.models or gone.trainings:
+        run.log(f"{len(gone.models)} old models and {len(gone.trainings)} old trainings were deleted.")
+    return {**trained.summary, **promote_if_asked(program, request, trained, run.asked_by)}
 
 
 def _ask(program: Program, run: Run) -> str:

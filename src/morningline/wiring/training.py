@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
+import msgspec
+
 from morningline.kit.clock import utc_now
 from morningline.kit.errors import DataError, NotFoundError, ResourceError
 from morningline.kit.memory import held_gib
@@ -25,13 +27,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
-    import msgspec
-
     from morningline.domains.contract import Domain
     from morningline.features.store import FeatureStore
     from morningline.training.backtest import Backtest
     from morningline.training.dataset import Dataset
-    from morningline.training.registry import RegisteredModel
+    from morningline.training.registry import Recorder, RegisteredModel
     from morningline.training.request import TrainRequest
     from morningline.training.splits import PeriodSplit
     from morningline.wiring.program import Program
@@ -42,6 +42,10 @@ STAGES = {"check": 0.0, "load": 0.02, "split": 0.08, "tune": 0.1, "fit": 0.1, "e
 
 class Told(Protocol):
     """Whom a training tells how far it is; a run is one."""
+
+    @property
+    def asked_by(self) -> str:
+        """Who asked for the training."""
 
     def progress(self, doing: str, done: float, **figures: Any) -> None:  # noqa: ANN401 - any JSON
         """What is done now, the share that is done, and figures such as the stage."""
@@ -55,6 +59,7 @@ class Quietly:
     """Tells somebody who watches what is done and how far it is, and keeps no log."""
 
     watch: Callable[[str, float], None] = lambda _doing, _done: None
+    asked_by: str = "somebody"
 
     def progress(self, doing: str, done: float, **_figures: object) -> None:
         """Pass it on."""
@@ -112,13 +117,14 @@ def checked(given: dict[str, Any]) -> TrainRequest:
     return request
 
 
-def train(program: Program, request: TrainRequest, told: Told) -> Trained:
+def train(program: Program, request: TrainRequest, told: Told, recorder: Recorder | None = None) -> Trained:
     """Train, judge and register a model.
 
     Args:
         program: The workspace.
         request: What is asked.
         told: Whom to tell.
+        recorder: Takes down what is read and which parameters are used, as soon as they are known.
 
     Raises:
         DataError: Features are stale, incomplete or too poor, or cannot be learnt from.
@@ -127,6 +133,8 @@ def train(program: Program, request: TrainRequest, told: Told) -> Trained:
     """
     stages = _Stages(told)
     given = _prepared(program, request, stages)
+    if recorder is not None:
+        _record_data(recorder, given)
     tuned, parameters = None, request.parameters
     if request.tuning is not None:
         stages.enter("tune", f"Looking for parameters of {request.model}")
@@ -134,13 +142,16 @@ def train(program: Program, request: TrainRequest, told: Told) -> Trained:
         parameters = tuned.parameters
     stages.enter("fit", f"Fitting {request.model}")
     chosen = chosen_parameters(group_learner(request.model), parameters)
+    if recorder is not None:
+        recorder.parameters({"learner": request.model, **msgspec.to_builtins(chosen), "threads": given.fitting.threads})
     result = run_backtest(given.dataset, given.folds, request.model, chosen, given.fitting.part(*_share("fit")))
     stages.enter("evaluate", "Comparing with the market")
     summary = {"dataset": given.dataset.hash, **result.summary(f"{given.domain.event_noun}s")}
     if tuned is not None:
         summary["tuning"] = tuned.plain() | _worth(request, given, result)
     stages.enter("register", "Registering the model")
-    row = _register(program, request, given, chosen, (result, summary)) if request.register else None
+    found = (result, summary, told.asked_by)
+    row = _register(program, request, given, chosen, found) if request.register else None
     summary["seconds"] = stages.seconds()
     told.log(f"Trained in {summary['seconds']['total']:.1f} s.")
     return Trained(row, {"model": row and row.id, **summary})
@@ -186,6 +197,15 @@ def _prepared(program: Program, request: TrainRequest, stages: _Stages) -> _Prep
             threads=request.threads or program.threads,
             progress=_within(request.memory_gib, stages.progress),
         ),
+    )
+
+
+def _record_data(recorder: Recorder, given: _Prepared) -> None:
+    recorder.dataset(
+        dataset_hash=given.dataset.hash,
+        feature_set=given.store.features.name,
+        feature_version=given.store.features.version,
+        delta_version=given.dataset.source.delta_version,
     )
 
 
@@ -264,9 +284,9 @@ def _register(
     request: TrainRequest,
     given: _Prepared,
     chosen: msgspec.Struct,
-    found: tuple[Backtest, dict[str, Any]],
+    found: tuple[Backtest, dict[str, Any], str],
 ) -> RegisteredModel:
-    result, summary = found
+    result, summary, asked_by = found
     provenance = Provenance(
         task=request.task,
         feature_set=given.store.features.name,
@@ -277,6 +297,7 @@ def _register(
         seed=given.fitting.seed,
         threads=given.fitting.threads,
         summary={key: value for key, value in summary.items() if key != "seconds"},
+        registered_by=asked_by,
     )
     with program.database.connect() as connection:
         return register(connection, result, given.dataset, provenance, program.workspace.root)

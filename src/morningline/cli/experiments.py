@@ -1,0 +1,156 @@
+"""Commands of experiments: experiments list, show, compare, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from morningline.cli import show
+from morningline.cli.runs import when
+from morningline.cli.workspace import AsJson, open_program
+
+if TYPE_CHECKING:
+    from morningline.training.registry import ExperimentRun
+    from morningline.wiring.experiments import Training
+
+app = typer.Typer(help="Look at trainings: what they were asked, recorded and gave.", no_args_is_help=True)
+Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="The name of an experiment.")]
+LISTED_METRICS = 4
+
+
+@app.command("list")
+def list_(
+    experiment: Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help="List its trainings.")] = None,
+    *,
+    limit: Annotated[int, typer.Option(min=1, help="Most trainings to list.")] = 50,
+    json: AsJson = False,
+) -> None:
+    """List experiments, or the trainings of one, the newest first."""
+    from morningline.wiring.experiments import as_plain, list_experiments, list_trainings
+
+    with open_program() as program:
+        if experiment is not None:
+            runs = list_trainings(program, experiment, limit=limit)
+        else:
+            found = list_experiments(program)
+    if experiment is not None:
+        if json:
+            show.as_json([as_plain(run) for run in runs])
+        else:
+            show_trainings(runs)
+        return
+    if json:
+        show.as_json([as_plain(one) for one in found])
+        return
+    numbers = ("trainings", "succeeded", "models")
+    rows = [(one.name, one.task, one.runs, one.succeeded, one.models, when(one.last_at)) for one in found]
+    show.table(("experiment", "task", *numbers, "last (UTC)"), rows, numbers=numbers)
+
+
+@app.command("show")
+def show_(
+    training: Annotated[str, typer.Argument(metavar="TRAINING", help="The id of its run.")],
+    *,
+    metric: Annotated[str | None, typer.Option(help="Show every step of this metric.")] = None,
+    json: AsJson = False,
+) -> None:
+    """Show a training: configuration, parameters, metrics, files, the model it gave."""
+    from morningline.kit.errors import NotFoundError
+    from morningline.wiring.experiments import as_plain, show_training
+
+    with open_program() as program:
+        found = show_training(program, training)
+    if metric is not None and metric not in found.run.metrics:
+        raise NotFoundError(f"{training} recorded no metric {metric!r}.", allowed=", ".join(found.run.metrics) or None)
+    steps = [step for step in found.steps if metric in {None, step["name"]}]
+    if json:
+        show.as_json({**as_plain(found), "steps": steps})
+    elif metric is not None:
+        rows = [(step["step"], step["value"], when(step["logged_at"])) for step in steps]
+        show.table(("step", metric, "recorded (UTC)"), rows, numbers=("step", metric))
+    else:
+        show_training_(found)
+
+
+@app.command()
+def compare(
+    trainings: Annotated[list[str], typer.Argument(metavar="TRAININGS", help="Two ids or more.")],
+    *,
+    json: AsJson = False,
+) -> None:
+    """Put trainings side by side: parameters that differ, and their last metrics."""
+    from morningline.wiring.experiments import as_plain, compare_trainings
+
+    with open_program() as program:
+        found = compare_trainings(program, trainings)
+    if json:
+        show.as_json(as_plain(found))
+        return
+    show.table(("parameter", *found.runs), [(name, *values) for name, values in found.parameters.items()])
+    show.line()
+    show.table(("metric", *found.runs), [(n, *v) for n, v in found.metrics.items()], numbers=found.runs)
+
+
+@app.command()
+def export(
+    experiment: Experiment,
+    *,
+    out: Annotated[Path, typer.Option("--out", help="A file: .csv, .json or .parquet.")],
+) -> None:
+    """Write the trainings of an experiment to a file, one row each."""
+    from morningline.wiring.experiments import export_trainings
+
+    with open_program() as program:
+        rows = export_trainings(program, experiment, out)
+    show.line(f"{rows:,} trainings are in {out}.")
+
+
+def show_trainings(runs: list[ExperimentRun]) -> None:
+    """Trainings as a person reads them, with the metrics most of them have."""
+    counted: dict[str, int] = {}
+    for run in runs:
+        for name in run.metrics:
+            counted[name] = counted.get(name, 0) + 1
+    metrics = sorted(counted, key=lambda name: (-counted[name], name))[:LISTED_METRICS]
+    rows = [
+        (run.id, run.status, when(run.started_at), run.model_id or "", *(run.metrics.get(name) for name in metrics))
+        for run in runs
+    ]
+    show.table(("training", "status", "begun (UTC)", "model", *metrics), rows, numbers=metrics)
+
+
+def show_training_(found: Training) -> None:
+    """A training as a person reads it."""
+    run = found.run
+    facts = {
+        "training": run.id,
+        "experiment": run.experiment,
+        "status": run.status if run.error is None else f"{run.status}: {run.error}",
+        "asked by": run.asked_by,
+        "begun": f"{when(run.started_at)} UTC, attempt {run.attempt}",
+        "ended": f"{when(run.ended_at)} UTC" if run.ended_at else "",
+        "features": f"{run.feature_set} {run.feature_version}, Delta version {run.delta_version}"
+        if run.feature_set
+        else "",
+        "dataset": run.dataset_hash or "",
+        "code": run.code_version,
+        "seed": str(run.seed),
+        "trial of": run.parent or "",
+        "model": run.model_id or "",
+        "MLflow": run.mirror or "",
+    }
+    show.table(("", ""), [(name, value) for name, value in facts.items() if value])
+    show.line()
+    show.table(("parameter", "value"), run.parameters.items())
+    show.line()
+    counted: dict[str, int] = {}
+    for step in found.steps:
+        counted[step["name"]] = counted.get(step["name"], 0) + 1
+    rows = [(name, value, counted[name]) for name, value in run.metrics.items()]
+    show.table(("metric", "last", "steps"), rows, numbers=("last", "steps"))
+    if found.artefacts:
+        show.line()
+        rows = [(one["path"], one["bytes"], one["sha256"]) for one in found.artefacts]
+        show.table(("file", "bytes", "SHA-256"), rows, numbers=("bytes",))

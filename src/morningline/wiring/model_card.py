@@ -1,0 +1,108 @@
+"""The card of a model: what the registry knows of it, above what its report shows, as one page."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from morningline.kit.errors import DataError
+from morningline.wiring.program import domain_named
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from morningline.monitoring.card_data import DecisionLine, Rivalry
+    from morningline.monitoring.report_data import DeltaR2
+    from morningline.training.evaluation.comparison import Comparison
+    from morningline.training.registry import Promotion
+    from morningline.wiring.program import Program
+    from morningline.wiring.registry import ModelVersion
+
+
+def write_model_card(program: Program, domain_name: str, wanted: str | None, out: Path | None) -> Path:
+    """Write the card of a model as one HTML page; returns its path."""
+    from morningline.monitoring.card import render_card
+    from morningline.monitoring.card_data import CardData, ScoreLine
+    from morningline.monitoring.report_building import build_report
+    from morningline.wiring.acts import subject_of
+    from morningline.wiring.registry import show_model
+
+    domain = domain_named(domain_name)
+    version = show_model(program, domain_name, wanted)
+    model = version.model
+    with program.database.connect(read_only=True) as connection:
+        subject = subject_of(program, domain, model)
+        report = build_report(connection, model, subject, root=program.workspace.root, threads=program.threads)
+    rivalry, why_not = _rivalry(program, domain_name, version)
+    page = render_card(
+        CardData(
+            report=report,
+            model_id=model.id,
+            version=model.version,
+            task=model.task,
+            aliases=version.aliases,
+            registered_by=model.registered_by,
+            predictions=version.predictions,
+            trainings=version.trainings,
+            scores=[
+                ScoreLine(model=one.model, metric=one.metric, estimate=one.estimate, low=one.low, high=one.high)
+                for one in version.scores
+            ],
+            rivalry=rivalry,
+            no_rivalry=why_not,
+            decisions=[_decision(one) for one in version.promotions],
+        )
+    )
+    path = out or program.workspace.reports / f"card-{model.id}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _rivalry(program: Program, domain_name: str, version: ModelVersion) -> tuple[Rivalry | None, str]:
+    """The model against the champion, or the champion against the one before; or why there is none."""
+    from morningline.monitoring.card_data import Rivalry
+    from morningline.training.registry import aliases
+    from morningline.wiring.registry import compare_models
+
+    model = version.model
+    with program.database.connect(read_only=True) as connection:
+        borne = aliases(connection, model.task)
+    role = "previous" if "champion" in version.aliases else "champion"
+    other = borne.get(role)
+    if other is None:
+        return None, f"There is no {'previous champion' if role == 'previous' else 'champion'} to hold it against."
+    try:
+        compared = compare_models(program, domain_name, model.id, other).comparison
+    except DataError as error:
+        return None, error.message
+    words = "the previous champion" if role == "previous" else "the champion"
+    found = Rivalry(
+        other=f"{words} ({other})",
+        delta=_delta(compared.result),
+        events=compared.result.events,
+        days=compared.result.days,
+        compared=compared.compared,
+    )
+    return found, ""
+
+
+def _delta(found: Comparison | Promotion) -> DeltaR2:
+    from morningline.monitoring.report_data import DeltaR2
+
+    names = ("estimate", "low", "high", "mde", "verdict")
+    return DeltaR2(**{name: getattr(found, name) for name in names})
+
+
+def _decision(promotion: Promotion) -> DecisionLine:
+    from morningline.monitoring.card_data import DecisionLine
+
+    return DecisionLine(
+        decided_at=promotion.decided_at,
+        decided_by=promotion.decided_by,
+        outcome=promotion.outcome,
+        from_model=promotion.from_model,
+        to_model=promotion.to_model,
+        verdict=promotion.verdict,
+        delta=_delta(promotion) if promotion.estimate is not None else None,
+        reason=promotion.reason,
+    )

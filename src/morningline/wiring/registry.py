@@ -1,0 +1,326 @@
+"""Models by the words a user says: shown, compared, promoted, rolled back, kept or forgotten."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from morningline.kit.clock import utc_now
+from morningline.kit.errors import InputError
+from morningline.wiring.program import domain_named
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import date
+
+    import polars as pl
+    import psycopg
+
+    from morningline.domains.contract import Domain
+    from morningline.training.registry import (
+        Decision,
+        Forgotten,
+        ModelComparison,
+        Promotion,
+        RegisteredModel,
+        ScoredBy,
+    )
+    from morningline.training.registry.gate import Judge
+    from morningline.training.request import TrainRequest
+    from morningline.wiring.program import Program
+    from morningline.wiring.training import Trained
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedModel:
+    """A model and what it is to its task now."""
+
+    model: RegisteredModel
+    aliases: Sequence[str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ModelVersion:
+    """Everything the registry knows of a model.
+
+    Attributes:
+        model: Its row: data, features, code, seed, parameters, metrics, files.
+        aliases: What it is to its task now.
+        scores: Each score on its test, with its interval.
+        promotions: Decisions about who is champion that concerned it, newest first.
+        trainings: Ids of the trainings that gave it.
+        predictions: How many locked predictions it made.
+    """
+
+    model: RegisteredModel
+    aliases: Sequence[str]
+    scores: Sequence[ScoredBy]
+    promotions: Sequence[Promotion]
+    trainings: Sequence[str]
+    predictions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class ComparedModels:
+    """Two models side by side.
+
+    Attributes:
+        comparison: The first against the second, on events that neither has seen.
+        parameters: Parameter to its two values, where they differ.
+        scores: Scores of both, each on its own test: no comparison, as the tests may be others.
+    """
+
+    comparison: ModelComparison
+    parameters: dict[str, tuple[Any, Any]]
+    scores: dict[str, Sequence[ScoredBy]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ListedLearner:
+    """What can be trained.
+
+    Attributes:
+        name: Its name.
+        parameters: What may be chosen, with its default.
+        space: Where tuning looks, lowest and highest, by name.
+    """
+
+    name: str
+    parameters: dict[str, Any]
+    space: dict[str, tuple[float, float]]
+
+
+def list_learners() -> list[ListedLearner]:
+    """Every installed learner, by name."""
+    import msgspec
+
+    from morningline.kit.plugins import plugin_names
+    from morningline.training.models.learner import LEARNERS, group_learner
+
+    found = []
+    for name in plugin_names(LEARNERS):
+        learner = group_learner(name)
+        found.append(
+            ListedLearner(
+                name=name,
+                parameters=msgspec.to_builtins(learner.parameters()),
+                space={one: (bounds.low, bounds.high) for one, bounds in learner.space.items()},
+            )
+        )
+    return found
+
+
+def list_models(program: Program, domain_name: str) -> list[ListedModel]:
+    """The models of a domain's task with their aliases, newest first."""
+    from morningline.training.registry import aliases
+    from morningline.training.registry import list_models as rows
+
+    task = domain_named(domain_name).task.name
+    with program.database.connect(read_only=True) as connection:
+        borne = aliases(connection, task)
+        models = rows(connection, task)
+    return [ListedModel(model=one, aliases=_aliases_of(borne, one.id)) for one in models]
+
+
+def show_model(program: Program, domain_name: str, wanted: str | None) -> ModelVersion:
+    """Everything the registry knows of a model: by id, alias or version; of the champion where none is named."""
+    from morningline.training.registry import find
+
+    with program.database.connect(read_only=True) as connection:
+        return _version(program, connection, find(connection, domain_named(domain_name).task.name, wanted))
+
+
+def compare_models(
+    program: Program, domain_name: str, challenger: str, champion: str | None, *, compared: str | None = None
+) -> ComparedModels:
+    """Hold a model against another, the champion where none is named, on events that neither has seen.
+
+    Args:
+        program: The workspace.
+        domain_name: Whose task.
+        challenger: Id, alias or version.
+        champion: The same.
+        compared: Which probabilities; those that are locked as predictions where none are named.
+
+    Raises:
+        InputError: They are one model.
+        DataError: No event was judged by both on a day that neither has seen.
+    """
+    from morningline.training.registry import find, judged_rows, scores_of
+
+    domain = domain_named(domain_name)
+    with program.database.connect(read_only=True) as connection:
+        one, other = (find(connection, domain.task.name, wanted) for wanted in (challenger, champion))
+    if one.id == other.id:
+        raise InputError(f"{one.id} would be compared with itself.", allowed="two models", do="Name another one.")
+    root = program.workspace.root
+    names = sorted({*one.parameters, *other.parameters})
+    return ComparedModels(
+        comparison=_judge(program, domain, compared)(one, other),
+        parameters={
+            name: pair
+            for name in names
+            if (pair := (one.parameters.get(name), other.parameters.get(name))) and pair[0] != pair[1]
+        },
+        scores={model.id: scores_of(judged_rows(model, root)) for model in (one, other)},
+    )
+
+
+def promote_model(
+    program: Program, domain_name: str, wanted: str, *, who: str, reason: str | None = None, force: bool = False
+) -> Decision:
+    """Make a model the champion if it is shown to be better on unseen days; the decision is written down either way.
+
+    Args:
+        program: The workspace.
+        domain_name: Whose task.
+        wanted: Id, alias or version of the model.
+        who: Who asks.
+        reason: Why; needed to force it.
+        force: Promote it whatever the verdict.
+
+    Raises:
+        InputError: It is the champion already, or is forced without a reason.
+    """
+    from morningline.training.registry import promote
+
+    domain = domain_named(domain_name)
+    judge = _judge(program, domain, None)
+    with program.database.connect() as connection:
+        return promote(connection, domain.task.name, wanted, judge, who=who, reason=reason, force=force)
+
+
+def promote_if_asked(program: Program, request: TrainRequest, trained: Trained, who: str) -> dict[str, Any]:
+    """What a training's summary says of its promotion, where it was asked for: the decision as plain values."""
+    from morningline.training.registry import aliases
+    from morningline.wiring.training import domain_of_task
+
+    if request.promote != "if_better":
+        return {}
+    with program.database.connect(read_only=True) as connection:
+        champion = aliases(connection, request.task).get("champion")
+    if trained.registered.id == champion:
+        return {"promotion": {"outcome": "champion already"}}
+    domain = domain_of_task(request.task).name
+    decision = promote_model(program, domain, trained.registered.id, who=who, reason="asked for with its training")
+    return {"promotion": as_plain(decision)["promotion"]}
+
+
+def roll_back_model(program: Program, domain_name: str, *, who: str, reason: str | None = None) -> Promotion:
+    """Have champion and previous champion change places.
+
+    Raises:
+        InputError: There is no previous champion.
+    """
+    from morningline.training.registry import roll_back
+
+    with program.database.connect() as connection:
+        return roll_back(connection, domain_named(domain_name).task.name, who=who, reason=reason)
+
+
+def pin_model(program: Program, domain_name: str, wanted: str, *, pinned: bool) -> RegisteredModel:
+    """Keep a model however old it gets, or no longer."""
+    from morningline.training.registry import find, pin
+
+    task = domain_named(domain_name).task.name
+    with program.database.connect() as connection:
+        pin(connection, find(connection, task, wanted).id, pinned=pinned)
+        return find(connection, task, wanted)
+
+
+def forget_old(program: Program, *, dry_run: bool = False) -> Forgotten:
+    """Delete old models that nothing needs and old trainings without a model, as the settings say."""
+    from morningline.training.registry import forget
+
+    settings = program.settings
+    with program.database.connect() as connection:
+        connection.autocommit = True
+        return forget(
+            connection,
+            model_days=settings.model_retention_days,
+            training_days=settings.training_retention_days,
+            root=program.workspace.root,
+            dry_run=dry_run,
+        )
+
+
+def as_plain(found: ModelVersion | ListedModel | ComparedModels | Decision | Promotion) -> dict[str, Any]:
+    """What an act gave, as plain values, ready for JSON."""
+    plain: dict[str, Any] = asdict(found)
+    if "model" in plain:
+        model = plain.pop("model")
+        return {"version": f"{model['name']}:{model['number']}", **model, **plain}
+    return plain
+
+
+def judge_later(program: Program, domain: Domain, model: RegisteredModel, first: date, last: date) -> Any:  # noqa: ANN401 - rows, or None
+    """What a model makes of the stored features of days after its test; None where these are of another version.
+
+    Raises:
+        DataError: The stored features are stale.
+    """
+    from morningline.kit.errors import DataError, NotFoundError
+    from morningline.training.backtest import outcome_rows
+    from morningline.training.dataset import Source, make_dataset
+    from morningline.wiring.featuring import stale_from
+
+    try:
+        store = program.features(domain, model.feature_set)
+        if store.features.version != model.feature_version:
+            return None
+        version = store.version()
+        features: pl.DataFrame = store.read(version, first=first, last=last)
+    except NotFoundError:
+        return None
+    if features.is_empty():
+        return None
+    stale = stale_from(program, domain, store, until=last)
+    if stale is not None and stale <= last:
+        raise DataError(
+            f"{model.id} is to be judged on days up to {last}, but the stored features are stale from {stale} on.",
+            do="Run `morningline features compute`, then this again.",
+        )
+    with program.database.connect(read_only=True) as connection:
+        answers = domain.task.answers(connection, as_of=utc_now())
+    source = Source(
+        task=model.task,
+        feature_version=model.feature_version,
+        delta_version=version,
+        first=first,
+        last=last,
+        gate=None,
+    )
+    try:
+        dataset = make_dataset(features, store.features.names, answers, source)
+    except DataError:
+        return None
+    fitted = model.load(program.workspace.root, threads=program.threads)
+    return outcome_rows(dataset.sample, fitted.probabilities(dataset.sample), dataset.entrants)
+
+
+def _judge(program: Program, domain: Domain, compared: str | None) -> Judge:
+    from morningline.training.registry import PREDICTED, judge_of
+
+    def later(model: RegisteredModel, first: date, last: date) -> pl.DataFrame | None:
+        rows: pl.DataFrame | None = judge_later(program, domain, model, first, last)
+        return rows
+
+    return judge_of(program.workspace.root, later, compared or PREDICTED)
+
+
+def _version(program: Program, connection: psycopg.Connection[Any], model: RegisteredModel) -> ModelVersion:
+    from morningline.training.registry import aliases, judged_rows, promotions, scores_of, trainings_of_model
+
+    made = connection.execute("SELECT count(*) FROM predictions WHERE model_id = %s", (model.id,)).fetchone()
+    return ModelVersion(
+        model=model,
+        aliases=_aliases_of(aliases(connection, model.task), model.id),
+        scores=scores_of(judged_rows(model, program.workspace.root)),
+        promotions=promotions(connection, model.task, model.id),
+        trainings=[one.id for one in trainings_of_model(connection, model.id)],
+        predictions=int(made[0]) if made else 0,
+    )
+
+
+def _aliases_of(borne: dict[str, str], model_id: str) -> list[str]:
+    return [alias for alias, bearer in borne.items() if bearer == model_id]
