@@ -185,4 +185,5 @@ def test_learners_are_listed_with_their_parameters_and_where_tuning_looks(run: R
     trees = found["logit_and_trees"]
     assert trees["parameters"]["rounds"] > 0
     assert all(low < high for low, high in trees["space"].values())
+    assert {one["kind"] for one in found.values()} == {"group", "binary", "regression"}
     assert "logit_and_trees" in run("models", "learners").output

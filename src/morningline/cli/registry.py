@@ -207,11 +207,11 @@ def learners(*, json: AsJson = False) -> None:
         return
     rows = []
     for one in found:
-        for name in dict.fromkeys((*one.parameters, *one.space)):
+        for name in dict.fromkeys((*one.parameters, *one.space)) or [""]:
             bounds = one.space.get(name)
             tuned = f"{bounds[0]:g} to {bounds[1]:g}" if bounds else ""
-            rows.append((one.name, name, str(one.parameters.get(name, "")), tuned))
-    show.table(("learner", "parameter", "default", "tuned"), rows)
+            rows.append((one.name, one.kind, name, str(one.parameters.get(name, "")), tuned))
+    show.table(("learner", "kind", "parameter", "default", "tuned"), rows)
 
 
 def show_version(found: ModelVersion) -> None:

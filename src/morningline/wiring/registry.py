@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from morningline.kit.clock import utc_now
 from morningline.kit.errors import InputError
+from morningline.wiring.judging import judge_of_workspace
 from morningline.wiring.program import domain_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import date
 
-    import polars as pl
     import psycopg
 
-    from morningline.domains.contract import Domain
+    from morningline.training.models.learner import Learner
     from morningline.training.registry import (
         Decision,
         Forgotten,
@@ -25,7 +23,6 @@ if TYPE_CHECKING:
         RegisteredModel,
         ScoredBy,
     )
-    from morningline.training.registry.gate import Judge
     from morningline.training.request import TrainRequest
     from morningline.wiring.program import Program
     from morningline.wiring.training import Trained
@@ -81,11 +78,13 @@ class ListedLearner:
 
     Attributes:
         name: Its name.
+        kind: `group` says who wins an event, `binary` whether something happens, `regression` how much it is.
         parameters: What may be chosen, with its default.
         space: Where tuning looks, lowest and highest, by name.
     """
 
     name: str
+    kind: str
     parameters: dict[str, Any]
     space: dict[str, tuple[float, float]]
 
@@ -94,19 +93,15 @@ def list_learners() -> list[ListedLearner]:
     """Every installed learner, by name."""
     import msgspec
 
-    from morningline.kit.plugins import plugin_names
-    from morningline.training.models.learner import LEARNERS, group_learner
+    from morningline.kit.plugins import load_plugins
+    from morningline.training.models.learner import LEARNERS
 
-    found = []
-    for name in plugin_names(LEARNERS):
-        learner = group_learner(name)
-        found.append(
-            ListedLearner(
-                name=name,
-                parameters=msgspec.to_builtins(learner.parameters()),
-                space={one: (bounds.low, bounds.high) for one, bounds in learner.space.items()},
-            )
-        )
+    found: list[ListedLearner] = []
+    for name, plugin in load_plugins(LEARNERS).items():
+        learner = cast("Learner", plugin)
+        space = {one: (bounds.low, bounds.high) for one, bounds in learner.space.items()}
+        defaults = msgspec.to_builtins(learner.parameters())
+        found.append(ListedLearner(name=name, kind=learner.kind, parameters=defaults, space=space))
     return found
 
 
@@ -156,7 +151,7 @@ def compare_models(
     root = program.workspace.root
     names = sorted({*one.parameters, *other.parameters})
     return ComparedModels(
-        comparison=_judge(program, domain, compared)(one, other),
+        comparison=judge_of_workspace(program, domain, compared)(one, other),
         parameters={
             name: pair
             for name in names
@@ -185,7 +180,7 @@ def promote_model(
     from morningline.training.registry import promote
 
     domain = domain_named(domain_name)
-    judge = _judge(program, domain, None)
+    judge = judge_of_workspace(program, domain, None)
     with program.database.connect() as connection:
         return promote(connection, domain.task.name, wanted, judge, who=who, reason=reason, force=force)
 
@@ -251,61 +246,6 @@ def as_plain(found: ModelVersion | ListedModel | ComparedModels | Decision | Pro
         model = plain.pop("model")
         return {"version": f"{model['name']}:{model['number']}", **model, **plain}
     return plain
-
-
-def judge_later(program: Program, domain: Domain, model: RegisteredModel, first: date, last: date) -> Any:  # noqa: ANN401 - rows, or None
-    """What a model makes of the stored features of days after its test; None where these are of another version.
-
-    Raises:
-        DataError: The stored features are stale.
-    """
-    from morningline.kit.errors import DataError, NotFoundError
-    from morningline.training.backtest import outcome_rows
-    from morningline.training.dataset import Source, make_dataset
-    from morningline.wiring.featuring import stale_from
-
-    try:
-        store = program.features(domain, model.feature_set)
-        if store.features.version != model.feature_version:
-            return None
-        version = store.version()
-        features: pl.DataFrame = store.read(version, first=first, last=last)
-    except NotFoundError:
-        return None
-    if features.is_empty():
-        return None
-    stale = stale_from(program, domain, store, until=last)
-    if stale is not None and stale <= last:
-        raise DataError(
-            f"{model.id} is to be judged on days up to {last}, but the stored features are stale from {stale} on.",
-            do="Run `morningline features compute`, then this again.",
-        )
-    with program.database.connect(read_only=True) as connection:
-        answers = domain.task.answers(connection, as_of=utc_now())
-    source = Source(
-        task=model.task,
-        feature_version=model.feature_version,
-        delta_version=version,
-        first=first,
-        last=last,
-        gate=None,
-    )
-    try:
-        dataset = make_dataset(features, store.features.names, answers, source)
-    except DataError:
-        return None
-    fitted = model.load(program.workspace.root, threads=program.threads)
-    return outcome_rows(dataset.sample, fitted.probabilities(dataset.sample), dataset.entrants)
-
-
-def _judge(program: Program, domain: Domain, compared: str | None) -> Judge:
-    from morningline.training.registry import PREDICTED, judge_of
-
-    def later(model: RegisteredModel, first: date, last: date) -> pl.DataFrame | None:
-        rows: pl.DataFrame | None = judge_later(program, domain, model, first, last)
-        return rows
-
-    return judge_of(program.workspace.root, later, compared or PREDICTED)
 
 
 def _version(program: Program, connection: psycopg.Connection[Any], model: RegisteredModel) -> ModelVersion:

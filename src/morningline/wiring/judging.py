@@ -1,0 +1,80 @@
+"""Judging models on days after their tests, so that an older one can be held against a newer one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from morningline.kit.clock import utc_now
+from morningline.kit.errors import DataError, NotFoundError
+
+if TYPE_CHECKING:
+    from datetime import date
+
+    import polars as pl
+
+    from morningline.domains.contract import Domain
+    from morningline.training.registry import RegisteredModel
+    from morningline.training.registry.gate import Judge
+    from morningline.wiring.program import Program
+
+
+def judge_of_workspace(program: Program, domain: Domain, compared: str | None) -> Judge:
+    """What compares two models of a domain's task by what was kept of them, and by stored features after that.
+
+    Args:
+        program: The workspace.
+        domain: Whose task.
+        compared: Which probabilities; those that are locked as predictions where none are named.
+    """
+    from morningline.training.registry import PREDICTED, judge_of
+
+    def later(model: RegisteredModel, first: date, last: date) -> pl.DataFrame | None:
+        return judged_later(program, domain, model, first, last)
+
+    return judge_of(program.workspace.root, later, compared or PREDICTED)
+
+
+def judged_later(
+    program: Program, domain: Domain, model: RegisteredModel, first: date, last: date
+) -> pl.DataFrame | None:
+    """What a model makes of the stored features of days after its test; None where these are of another version.
+
+    Raises:
+        DataError: The stored features are stale.
+    """
+    from morningline.training.backtest import outcome_rows
+    from morningline.training.dataset import Source, make_dataset
+    from morningline.wiring.featuring import stale_from
+
+    try:
+        store = program.features(domain, model.feature_set)
+        if store.features.version != model.feature_version:
+            return None
+        version = store.version()
+        features: pl.DataFrame = store.read(version, first=first, last=last)
+    except NotFoundError:
+        return None
+    if features.is_empty():
+        return None
+    stale = stale_from(program, domain, store, until=last)
+    if stale is not None and stale <= last:
+        raise DataError(
+            f"{model.id} is to be judged on days up to {last}, but the stored features are stale from {stale} on.",
+            do="Run `morningline features compute`, then this again.",
+        )
+    with program.database.connect(read_only=True) as connection:
+        answers = domain.task.answers(connection, as_of=utc_now())
+    source = Source(
+        task=model.task,
+        feature_version=model.feature_version,
+        delta_version=version,
+        first=first,
+        last=last,
+        gate=None,
+    )
+    try:
+        dataset = make_dataset(features, store.features.names, answers, source)
+    except DataError:
+        return None
+    fitted = model.load(program.workspace.root, threads=program.threads)
+    return outcome_rows(dataset.sample, fitted.probabilities(dataset.sample), dataset.entrants)
