@@ -58,11 +58,12 @@ class Database:
             _refuse_old(connection.info.server_version)
         return database
 
-    def connect(self, *, read_only: bool = False) -> psycopg.Connection:
+    def connect(self, *, read_only: bool = False, kind: type[psycopg.Connection] | None = None) -> psycopg.Connection:
         """Open a connection whose session speaks UTC, ISO dates and exact floats.
 
         Args:
             read_only: Have the server refuse every write of the session.
+            kind: Class of the connection; psycopg's own if not given.
 
         Returns:
             A connection with a transaction per `commit`; the caller closes it.
@@ -73,7 +74,7 @@ class Database:
         import psycopg
 
         try:
-            connection = self._connect()
+            connection = self._connect(kind)
         except psycopg.OperationalError as error:
             if self._embedded is None:
                 raise DatabaseError(
@@ -82,7 +83,7 @@ class Database:
                 ) from error
             # The server was killed under us, by the kernel for lack of memory say: start it again.
             self.url = self._embedded.revive()
-            connection = self._connect()
+            connection = self._connect(kind)
         connection.execute(SESSION)
         if read_only:
             connection.execute("SET default_transaction_read_only = on")
@@ -96,10 +97,10 @@ class Database:
         if embedded is not None:
             embedded.release()
 
-    def _connect(self) -> psycopg.Connection:
+    def _connect(self, kind: type[psycopg.Connection] | None) -> psycopg.Connection:
         import psycopg
 
-        return psycopg.connect(
+        return (kind or psycopg.Connection).connect(
             self.url,
             autocommit=True,
             application_name="morningline",
