@@ -6,6 +6,11 @@ MorninglineError
 ├── DatabaseError      the database cannot be reached, started or brought to this version
 ├── ClusterError       the Ray cluster does not answer, or lost what it was to do; may pass
 ├── InputError         a file, mapping or argument a user gave cannot be used as it is
+│   └── StateError     it is not in a state that allows what was asked
+├── AccessError        who asks may not
+│   ├── TokenError             no token that is accepted came with the request
+│   ├── ScopeError             the token's scope does not reach that far
+│   └── TooManyTriesError      too many requests of one address came without an accepted token; passes
 ├── DataError          the stored facts do not allow what was asked
 ├── ResourceError      it would take more memory than it was allowed
 ├── NotFoundError      a name or id that nothing bears
@@ -71,6 +76,28 @@ class ClusterError(MorninglineError):
 
 class InputError(MorninglineError):
     """A file, mapping or argument a user gave cannot be used as it is."""
+
+
+class StateError(InputError):
+    """What was named is not in a state that allows what was asked."""
+
+
+class AccessError(MorninglineError):
+    """Who asks may not."""
+
+
+class TokenError(AccessError):
+    """No token that is accepted came with the request."""
+
+
+class ScopeError(AccessError):
+    """The token's scope does not reach as far as what was asked."""
+
+
+class TooManyTriesError(AccessError):
+    """Too many requests of one address came without a token that is accepted."""
+
+    transient = True
 
 
 class DataError(MorninglineError):

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from psycopg.rows import class_row
 from psycopg.types.json import Jsonb
 
-from morningline.kit.errors import InputError, NotFoundError
+from morningline.kit.errors import InputError, NotFoundError, StateError
 from morningline.runs.agreement import DEAD_SECONDS, VERSION, WORKFLOW
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     import psycopg
@@ -241,33 +241,40 @@ def cancel(connection: psycopg.Connection[Any], run_id: str, *, asked_by: str) -
 
     Raises:
         NotFoundError: There is none.
-        InputError: It has ended.
+        StateError: It has ended.
     """
     if connection.execute(CANCEL, [run_id]).rowcount == 0:
         row = find(connection, run_id)
-        raise InputError(
+        raise StateError(
             f"Run {run_id} has {row.status if row.status != 'cancelled' else 'been cancelled'} already.",
             allowed="a run that is queued or running",
         )
     connection.execute(SAY, ["warning", f"Cancelled by {asked_by}.", run_id])
 
 
-def retry(connection: psycopg.Connection[Any], run_id: str, *, asked_by: str) -> str:
+def retry(connection: psycopg.Connection[Any], run_id: str, *, asked_by: str, ended: Collection[str] = ENDED) -> str:
     """Ask for what a run that has ended did once more: a new run, linked to it, whose attempts count on.
+
+    Args:
+        connection: From `Database.connect`.
+        run_id: Which run.
+        asked_by: Who asks.
+        ended: How it must have ended: some of `ENDED`.
 
     Returns:
         The new run's id.
 
     Raises:
         NotFoundError: There is none.
-        InputError: It has not ended, or a retry of it waits or goes on.
+        StateError: It has not ended so, or a retry of it waits or goes on.
     """
     asked = connection.execute(ATTEMPTS, [run_id]).fetchone()
     row = find(connection, run_id)
     newer = connection.execute(NEWER, [run_id]).fetchone()
-    if row.status not in ENDED or newer is not None or asked is None:
+    if row.status not in ended or newer is not None or asked is None:
         given = f"Run {newer[0]}, a retry of {run_id}, is {newer[1]}." if newer else f"Run {run_id} is {row.status}."
-        raise InputError(given, allowed="a run that has ended", do="Wait for it, or cancel it first.")
+        allowed = "a run that has ended" if ended == ENDED else f"a run that is {' or '.join(sorted(ended))}"
+        raise StateError(given, allowed=allowed, do="Wait for it, or cancel it first.")
     return _ask(
         connection,
         {

@@ -104,9 +104,9 @@ SELECT
     q.created_at,
     coalesce(p.began_at, to_timestamp(w.started_at_epoch_ms / 1000.0)) AS started_at,
     to_timestamp(w.completed_at / 1000.0) AS finished_at,
-    p.updated_at, q.queue, q.timeout_seconds
+    p.updated_at, q.queue, q.timeout_seconds, w.status AS engine_status
 FROM run_requests AS q
 JOIN dbos.workflow_status AS w ON w.workflow_uuid = q.id
 LEFT JOIN run_progress AS p ON p.run_id = q.id
 LEFT JOIN dbos.workflow_output AS o ON o.workflow_uuid = q.id;
-COMMENT ON VIEW runs IS 'morningline runs 1';
+COMMENT ON VIEW runs IS 'morningline runs 2';
