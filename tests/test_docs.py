@@ -535,6 +535,13 @@ def test_the_catalog_of_the_racing_features_is_that_of_the_code() -> None:
     assert as_markdown(catalog(domain.feature_set)) in page
 
 
+def test_the_page_of_the_service_is_what_the_service_says_of_itself() -> None:
+    """`morningline openapi --markdown` writes it."""
+    from morningline.api.surface import http
+
+    assert (DOCS / "reference" / "http-api.md").read_text(encoding="utf-8") == http.page() + "\n"
+
+
 def test_a_feature_is_written_as_the_page_says(tmp_path: Path) -> None:
     from morningline.features.own_sets import FILE_NAME, own_sets
     from morningline.features.set_catalog import catalog

@@ -19,6 +19,7 @@ FLOORS = {
     "kit": 0,
     "facts": 1,
     "runs": 1,
+    "access": 2,
     "sources": 2,
     "features": 2,
     "collection": 3,

@@ -223,19 +223,9 @@ def _duration(seconds: float) -> str:
 
 def _show_plans(plans: list[tuple[str, Plan]], request: CollectRequest, *, json: bool) -> None:
     if json:
-        show.as_json(
-            [
-                {
-                    "what": what,
-                    "missing": len(plan.items),
-                    "complete": plan.done,
-                    "refused": [{"endpoint": e, "reason": why, "days": n} for (e, why), n in plan.refused.items()],
-                    "calls": plan.calls,
-                    "hours": round(plan.seconds / 3600, 3),
-                }
-                for what, plan in plans
-            ]
-        )
+        from morningline.wiring.collecting import plain_plans
+
+        show.as_json(plain_plans(plans))
         return
     for what, plan in plans:
         calls = sum(plan.calls.values())

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from morningline.features.comparing import Difference
-    from morningline.features.quality import PartitionQuality
     from morningline.wiring.program import Program
 
 app = typer.Typer(help="Compute, look at, compare and verify point-in-time features.", no_args_is_help=True)
@@ -211,14 +210,12 @@ def quality(domain: Domain = "racing", *, set_name: Set = None, json: AsJson = F
     with open_program() as program:
         least = program.settings.quality_train
         months = featuring.features_quality(program, domain, set_name)
-    numbers = ("rows", "completeness", "validity", "uniqueness", "score")
-    rows = [
-        (f"{min(part.days['day']):%Y-%m}", *(getattr(part, name) for name in numbers), _worst(part)) for part in months
-    ]
+    rows = featuring.plain_quality(months)
     if json:
-        show.as_json([dict(zip(("month", *numbers, "why"), row, strict=True)) for row in rows])
+        show.as_json(rows)
     else:
-        show.table(("month", *numbers, "worst day"), rows, numbers=numbers)
+        numbers = ("rows", "completeness", "validity", "uniqueness", "score")
+        show.table(("month", *numbers, "worst day"), [tuple(row.values()) for row in rows], numbers=numbers)
     if any(part.score is not None and part.score < least for part in months):
         raise typer.Exit(1)
 
@@ -243,12 +240,6 @@ def vacuum(
     kept = ", ".join(map(str, found["kept_versions"]))
     would = "would be removed" if dry_run else "removed"
     show.line(f"{found['files']:,} files {would}; Delta versions {kept} and those of {keep_days} days stay whole.")
-
-
-def _worst(part: PartitionQuality) -> str:
-    """What is amiss on the worst day of a month, empty where nothing is."""
-    worst = part.days.sort("score", nulls_last=True).row(0, named=True)
-    return f"{worst['day']}: {worst['why']}" if worst["why"] else ""
 
 
 def _program_of(set_name: str | None) -> AbstractContextManager[Program | None]:

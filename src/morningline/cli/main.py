@@ -27,7 +27,9 @@ from morningline.cli import (
     reconcile,
     registry,
     runs,
+    serve,
     simulate,
+    tokens,
     training,
     worker,
     workspace,
@@ -42,7 +44,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-for part in (workspace, demo, data, reconcile, collect, training, models, predictions, lineage, worker, simulate):
+for part in (workspace, demo, data, reconcile, collect, training, models, predictions, lineage):
+    part.add_to(app)
+for part in (worker, serve, tokens, simulate):
     part.add_to(app)
 drift.add_to(features.app)
 app.add_typer(features.app, name="features")
@@ -50,6 +54,7 @@ app.add_typer(quality.app, name="quality")
 app.add_typer(registry.app, name="models")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(runs.app, name="runs")
+app.add_typer(tokens.app, name="tokens")
 app.add_typer(database.app, name="db")
 
 

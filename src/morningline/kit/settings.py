@@ -26,6 +26,8 @@ TEST_PREFIX = f"{PREFIX}TEST_"
 Address = Annotated[str, msgspec.Meta(pattern="^postgres(ql)?://")]
 Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 Count = Annotated[int, msgspec.Meta(ge=0, le=2**31 - 1)]
+Seconds = Annotated[int, msgspec.Meta(ge=1, le=3600)]
+Bytes = Annotated[int, msgspec.Meta(ge=1024, le=2**30)]
 
 
 def _words(text: str, *, allowed: str, example: str, unit: str = "", unset: str = "") -> dict[str, str]:
@@ -54,6 +56,8 @@ class Settings:
         quality_compute: Least daily quality of the facts that features are computed from.
         quality_train: Least daily quality of the facts a model is trained and judged on.
         quality_predict: Least quality of the cards of a day that is predicted, and of the facts of the week before.
+        http_timeout_seconds: How long a request to the service may take.
+        http_body_bytes: How large a request to the service may be.
         feeds: By name of a feed, its table `[feeds.<name>]` as it is written; the feed reads it.
         origins: Where each setting that is not at its default comes from.
 
@@ -180,6 +184,24 @@ class Settings:
             "Least quality of the cards of a predicted day and of the week before it.",
             allowed="a number from 0 to 1",
             example="0.7",
+        ),
+    )
+    http_timeout_seconds: Seconds = field(
+        default=60,
+        metadata=_words(
+            "Time after which a request to the service is given up.",
+            allowed="a whole number from 1 to 3600",
+            example="60",
+            unit="seconds",
+        ),
+    )
+    http_body_bytes: Bytes = field(
+        default=1_048_576,
+        metadata=_words(
+            "Largest body of a request that the service reads.",
+            allowed="a whole number from 1024 to 1073741824",
+            example="1048576",
+            unit="bytes",
         ),
     )
     feeds: Mapping[str, Mapping[str, object]] = field(default_factory=dict, repr=False)

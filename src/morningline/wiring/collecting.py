@@ -173,6 +173,21 @@ def dry_run(program: Program, request: CollectRequest) -> list[tuple[str, Plan]]
         ]
 
 
+def plain_plans(plans: list[tuple[str, Plan]]) -> list[dict[str, Any]]:
+    """Plans as plain values, ready for JSON."""
+    return [
+        {
+            "what": what,
+            "missing": len(plan.items),
+            "complete": dict(plan.done),
+            "refused": [{"endpoint": e, "reason": why, "days": n} for (e, why), n in plan.refused.items()],
+            "calls": dict(plan.calls),
+            "hours": round(plan.seconds / 3600, 3),
+        }
+        for what, plan in plans
+    ]
+
+
 def coverage(program: Program, feed: str | None) -> dict[str, Any]:
     """How far collection is: the running ones, days by endpoint and status, and the latest errors."""
     from morningline.collection.status import coverage_status

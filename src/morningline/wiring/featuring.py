@@ -287,3 +287,22 @@ def features_quality(program: Program, domain_name: str, set_name: str | None = 
         before = [part.counts for part in found[-6:]]
         found.append(partition_quality(month, store.features.features, pl.concat(before) if before else None))
     return found
+
+
+def plain_quality(months: list[PartitionQuality]) -> list[dict[str, Any]]:
+    """The quality of months as plain values, with what is amiss on the worst day of each."""
+    numbers = ("rows", "completeness", "validity", "uniqueness", "score")
+    return [
+        {
+            "month": f"{min(part.days['day']):%Y-%m}",
+            **{name: getattr(part, name) for name in numbers},
+            "why": _worst(part),
+        }
+        for part in months
+    ]
+
+
+def _worst(part: PartitionQuality) -> str:
+    """What is amiss on the worst day of a month, empty where nothing is."""
+    worst = part.days.sort("score", nulls_last=True).row(0, named=True)
+    return f"{worst['day']}: {worst['why']}" if worst["why"] else ""

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from morningline.runs.kinds import Kind
+from morningline.wiring.errands import errands
 
 if TYPE_CHECKING:
     from morningline.runs.run import Run
@@ -26,6 +27,7 @@ def kinds(program: Program) -> dict[str, Kind]:
         Kind("tune", lambda run: _tune(program, run)),
         Kind("collect", lambda run: _collect(program, run)),
         Kind("reparse", lambda run: _reparse(program, run), concurrency=1),
+        *errands(program),
     )
     return {kind.name: kind for kind in found}
 

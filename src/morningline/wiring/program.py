@@ -70,6 +70,7 @@ def feeds() -> list[Feed]:
 
 def record_catalogs() -> list[Catalog]:
     """The program's own books, in the order their tables are made."""
+    from morningline.access.records import RECORDS as ACCESS
     from morningline.collection.records import RECORDS as COLLECTION
     from morningline.facts.quality_records import RECORDS as QUALITY
     from morningline.facts.records import RECORDS as FACTS
@@ -78,7 +79,7 @@ def record_catalogs() -> list[Catalog]:
     from morningline.sources.records import RECORDS as SOURCES
     from morningline.training.records import RECORDS as TRAINING
 
-    return [FACTS, QUALITY, FEATURES, SOURCES, COLLECTION, TRAINING, PREDICTIONS]
+    return [FACTS, QUALITY, FEATURES, SOURCES, COLLECTION, TRAINING, PREDICTIONS, ACCESS]
 
 
 def migration_folders() -> list[Path]:

@@ -1,3 +1,5 @@
+DROP TABLE audit;
+DROP TABLE api_tokens;
 DROP TABLE experiment_artefacts;
 DROP TABLE experiment_metrics;
 DROP TABLE experiment_parameters;
