@@ -242,6 +242,19 @@ def test_a_log_is_followed_to_the_end_of_the_run_and_no_line_comes_twice_or_not_
     assert seen[-1][2] == {"status": "succeeded"}
 
 
+def test_a_long_log_of_a_run_that_has_ended_is_followed_to_its_last_line(office: Office):
+    run = office.start()
+    with office.program.database.connect() as connection:
+        connection.execute(
+            "INSERT INTO run_logs (run_id, attempt, level, message) "
+            "SELECT %s, 1, 'info', 'line ' || n FROM generate_series(1, 2500) AS n ORDER BY n",
+            [run],
+        )
+    end(office, run, "SUCCESS")
+    said = [data["message"] for name, _, data in events(office, run) if name == "line"]
+    assert said == [f"line {number}" for number in range(1, 2501)]
+
+
 def test_a_stream_that_broke_off_goes_on_behind_its_last_line(office: Office):
     run = office.start()
     say(office, run, "one", "two", "three")
