@@ -27,7 +27,7 @@ from morningline.features.store import FeatureStore
 from morningline.features.windows import AtLeast, Days, Decay, Last, Near, Rivals, Same
 from morningline.kit import clock
 from morningline.kit.workspace import Workspace
-from morningline.wiring import acts, featuring
+from morningline.wiring import acts, featuring, training
 from morningline.wiring.program import Program, domain_named, migration_folders
 from racing_facts import facts_of
 from test_parity import new_database
@@ -106,6 +106,7 @@ def use_small_set(patch: Any) -> None:
     """Have the acts of this process compute the small set."""
     for module in (featuring, acts):
         patch.setattr(module, "domain_named", lambda _name: racing())
+    patch.setattr(training, "domain_of_task", lambda _name: racing())
 
 
 @dataclass

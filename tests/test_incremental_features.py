@@ -321,8 +321,8 @@ def test_vacuum_spares_what_a_model_points_to(program: Program, full: Desk):
         featuring.compute_features(program, "racing", featuring.Extent(accept_quality=True))
     pinned = store.read(1)
     full.by_hand(
-        "INSERT INTO models SELECT 'm', 'racing.win', now(), now(), now(), now(), %s, %s, 1, '', '', 0, '{}', '{}', '',"
-        " ''",
+        "INSERT INTO models SELECT 'm', 'racing.win', 'a', 1, now(), 'ann', now(), now(), now(), %s, %s, 1, '', '', 0,"
+        " '{}', '{}', '', '', '', false",
         SET.name,
         SET.version,
     )

@@ -196,8 +196,7 @@ def test_a_training_is_a_run_that_tells_its_stages(loop: Loop):
 
 def test_a_walk_forward_judges_every_day_of_the_test_once(loop: Loop):
     split = Walk(test_from=loop.world.test_from, test_to=loop.world.test_to, test_days=40, validation_days=60)
-    few = {"rounds": 20, "early_stopping_rounds": 10}
-    request = TrainRequest(split=split, parameters=few, model="logit_and_trees", register=False)
+    request = TrainRequest(split=split, model="conditional_logit", register=False)
     before = acts.list_models(loop.program, "racing")
     summary = train(loop.program, request, Quietly()).summary
     assert summary["model"] is None
@@ -211,7 +210,7 @@ def test_a_walk_forward_judges_every_day_of_the_test_once(loop: Loop):
 
 def test_a_tuned_training_says_what_tuning_was_worth_on_days_no_trial_has_seen(loop: Loop):
     tuning = {"trials": 2, "folds": 1}
-    given = short(loop, parameters={"rounds": 15, "early_stopping_rounds": 15}, tuning=tuning, register=False)
+    given = short(loop, model="conditional_logit", parameters={}, tuning=tuning, register=False)
     summary = follow(loop.program, "train", given, title="")
     assert len(summary["tuning"]["trials"]) == 2
     assert summary["tuning"]["best_loss"] > 0

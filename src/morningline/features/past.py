@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import polars as pl
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from morningline.features.planning import Reach
+
+Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 UTC_MICROSECONDS = pl.Datetime("us", "UTC")
 
@@ -27,33 +29,38 @@ class Past:
         rows: As a computation of these days gave them.
         entrants: Who asks.
         seen: Which of these rows are looked at, and their columns.
+        lately: Since when rows are late ones, microseconds since 1970 UTC: whoever they are of asks as well.
     """
 
-    def __init__(self, rows: pl.LazyFrame, entrants: pl.DataFrame, seen: Mapping[Reach, Collection[str]]) -> None:
+    def __init__(
+        self, rows: pl.LazyFrame, entrants: pl.DataFrame, seen: Mapping[Reach, Collection[str]], lately: int
+    ) -> None:
         self.rows = rows
         schema = rows.collect_schema()
         self._first_cutoff = entrants["cutoff"].min()
-        self._asked = {head: entrants[head].cast(schema[head]).unique().drop_nulls() for head, _ in seen}
         self._read: dict[Reach, pl.DataFrame] = {}
         self._since: dict[int, pl.DataFrame] = {}
         self._lock = Lock()
+        late = self.since(lately) if seen else None
+        self._asked = {
+            head: pl.concat([frame[head].cast(schema[head]) for frame in (entrants, late) if frame is not None])
+            .unique()
+            .drop_nulls()
+            for head in dict.fromkeys(head for head, _ in seen)
+        }
         if seen and rows.select(pl.len()).collect().item() <= ROWS_IN_MEMORY:
             known = [[name for name in schema.names() if name in names] for names in seen.values()]
             wanted = [self._of(reach, names) for reach, names in zip(seen, known, strict=True)]
-            frames = (numbered_texts(frame) for frame in pl.collect_all(wanted))
-            self._read = dict(zip(seen, frames, strict=True))
+            self._read = dict(zip(seen, pl.collect_all(wanted), strict=True))
 
     def of(self, reach: Reach, names: Sequence[str], also: Sequence[pl.Series] = ()) -> pl.DataFrame:
         """Columns of the rows that share a key's first column with an entrant, or have one of some more values."""
-        if reach in self._read:
-            found = self._read[reach].select(names)
-        else:
-            found = numbered_texts(self._of(reach, names).collect())
+        found = self._read[reach].select(names) if reach in self._read else self._of(reach, names).collect()
         asked = self._asked[reach[0]]
         more = pl.concat([asked.clear(), *(values.cast(asked.dtype) for values in also)]).unique().drop_nulls()
         more = more.filter(~more.is_in(asked.implode()))
         if len(more):
-            found = pl.concat([found, numbered_texts(self._of(reach, names, more).collect())])
+            found = pl.concat([found, self._of(reach, names, more).collect()])
         return found
 
     def since(self, instant: int) -> pl.DataFrame:
@@ -61,7 +68,7 @@ class Past:
         with self._lock:
             if instant not in self._since:
                 late = self.rows.filter(pl.col("usable_at") >= pl.lit(instant).cast(UTC_MICROSECONDS))
-                self._since[instant] = numbered_texts(late.collect())
+                self._since[instant] = numbered_texts(late).collect()
             return self._since[instant]
 
     def _of(self, reach: Reach, names: Sequence[str], values: pl.Series | None = None) -> pl.LazyFrame:
@@ -71,9 +78,9 @@ class Past:
             found = found.filter(
                 pl.col("usable_at") >= pl.lit(self._first_cutoff, UTC_MICROSECONDS) - pl.duration(days=days)
             )
-        return found.select(names)
+        return numbered_texts(found.select(names))
 
 
-def numbered_texts(rows: pl.DataFrame) -> pl.DataFrame:
+def numbered_texts(rows: Frame) -> Frame:
     """The rows with their texts numbered, as those of a computation are."""
     return rows.with_columns(pl.selectors.string().cast(KEYS))

@@ -77,7 +77,7 @@ class State:
             always = {*ORDER, "until"}
             seen = {reach: names | always for reach, names in planned.seen.items()}
             self._days_back = planned.days_back
-            self.past = Past(past, events.entrants, seen)
+            self.past = Past(past, events.entrants, seen, _earliest(events))
         # What is in single precision from here on was made by a step, and is finite or null; texts are numbered once.
         _require_apart(events.entrants, events.outcomes)
         entrants, outcomes = (
@@ -106,7 +106,8 @@ class State:
         self.cutoffs = Moments.of(microseconds(self.entrants["cutoff"]))
         self._rows: dict[Reach, Rows] = {}
         self._orders: dict[Reach, Places] = {}
-        self._lock = Lock()
+        reaches = [("", None)] if planned is None or self.past is None else list(planned.seen)
+        self._locks: dict[Reach, Lock] = {reach: Lock() for reach in reaches}
 
     def add_features(self, columns: Sequence[pl.Series]) -> None:
         """Add columns to the entrants."""
@@ -158,7 +159,8 @@ class State:
         head = "" if self.past is None else keys[0]
         reach = head, self._days_back[head] if recent else None
         chosen = list(dict.fromkeys([*ORDER, "until", *names, *keys]))
-        with self._lock:
+        # Rows of different reaches are put in order side by side.
+        with self._locks[reach]:
             if reach not in self._rows:
                 self._rows[reach] = Rows(self.entrants, self._joined(reach, chosen))
             rows = self._rows[reach]
@@ -220,6 +222,12 @@ class Rows:
             found = known[np.searchsorted(known[:-1], code)]
             return listing[np.flatnonzero((found == code) & (code >= 0))]
         return listing if code.min(initial=0) >= 0 else listing[np.flatnonzero(code >= 0)]
+
+
+def _earliest(events: Events) -> int:
+    """The first cut-off, or when the first outcome became usable if that was earlier; `FOREVER` where there is none."""
+    instants = (microseconds(events.entrants["cutoff"], FOREVER), microseconds(events.outcomes["usable_at"], FOREVER))
+    return min(int(part.min(initial=FOREVER)) for part in instants)
 
 
 def _identities(entrants: pl.DataFrame, outcomes: pl.DataFrame) -> tuple[Integers, Integers]:
