@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import sys
 from dataclasses import dataclass
+from threading import Event
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
@@ -173,6 +174,18 @@ def connections(database: Database) -> sa.Engine:
     def limit(connection: Any, _record: object) -> None:  # noqa: ANN401 - psycopg's, as SQLAlchemy hands it
         connection.execute(f"SET idle_in_transaction_session_timeout = '{FROZEN_TRANSACTION_SECONDS}s'")
         connection.commit()
+
+    over = Event()
+
+    @sa.event.listens_for(engine, "engine_disposed")
+    def end(_engine: object) -> None:
+        over.set()
+
+    @sa.event.listens_for(engine, "checkin")
+    def close(connection: Any, _record: object) -> None:  # noqa: ANN401 - the same
+        # A thread that was in the middle of a query when the pool was given up brings its connection back to nobody.
+        if over.is_set() and connection is not None:
+            connection.close()
 
     return engine
 
