@@ -9,13 +9,13 @@ from fastapi import APIRouter, Query, Response
 
 from morningline.api import bodies
 from morningline.api.guard import AskedBy, said
-from morningline.api.routes.runs import started
+from morningline.api.routes.runs import start
 from morningline.api.service import Served
 from morningline.api.shapes import Shape, Started, shape_of
 from morningline.api.words import First, Last, Word
 from morningline.runs.listing import RunLine
 from morningline.sources.reconciliation import Reconciliation
-from morningline.wiring import acts, asking, collecting
+from morningline.wiring import acts, collecting
 from morningline.wiring.program import shipped_mappings
 
 router = APIRouter(tags=["data"])
@@ -158,8 +158,7 @@ def list_mappings() -> list[Mapping]:
 @router.post("/imports/start", status_code=202, **said("import", scope="operate"))
 def start_import(body: bodies.Import, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Import files of any shape through a mapping. The same files again change nothing."""
-    asked = asking.ask(program, "import", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "import", body, asked_by, response)
 
 
 @router.get("/reconciliation", **said("reconcile", scope="read"))
@@ -178,8 +177,7 @@ COLLECTING = tuple(f"collect {what}" for what in ("masters", "events", "all", "t
 @router.post("/collections/start", status_code=202, **said(*COLLECTING, scope="operate"))
 def start_collection(body: bodies.Collect, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Collect from a feed: what is there is never fetched twice."""
-    asked = asking.ask(program, "collect", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "collect", body, asked_by, response)
 
 
 @router.get("/collections/plan", response_model=list[Plan], **said("collect events", "collect all", scope="read"))
@@ -207,12 +205,10 @@ def show_coverage(program: Served, feed: Annotated[Word | None, Query(descriptio
 @router.post("/reparses/start", status_code=202, **said("reparse", scope="operate"))
 def start_reparse(body: bodies.Reparse, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Build the facts anew from the raw archive, without one call, and put them in the place of the old."""
-    asked = asking.ask(program, "reparse", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "reparse", body, asked_by, response)
 
 
 @router.post("/fingerprints/start", status_code=202, **said("db fingerprint", scope="operate"))
 def start_fingerprint(body: bodies.Plain, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Count the rows and hash the content of every fact table: equal facts, equal hashes, on any machine."""
-    asked = asking.ask(program, "fingerprint", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "fingerprint", body, asked_by, response)

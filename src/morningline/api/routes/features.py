@@ -9,13 +9,13 @@ from fastapi import APIRouter, Path, Query, Response
 
 from morningline.api import bodies
 from morningline.api.guard import AskedBy, said
-from morningline.api.routes.runs import started
+from morningline.api.routes.runs import start
 from morningline.api.service import Served
 from morningline.api.shapes import Shape, Started, list_of, shape_of
 from morningline.api.words import RACING, Domain, SetName, Word
 from morningline.features.comparing import ChangedFeature
 from morningline.features.set_catalog import CatalogRow
-from morningline.wiring import asking, featuring
+from morningline.wiring import featuring
 
 router = APIRouter(prefix="/features", tags=["features"])
 
@@ -122,33 +122,28 @@ def compare_features(
 @router.post("/computations/start", status_code=202, **said("features compute", scope="operate"))
 def start_computation(body: bodies.Compute, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Compute what is missing or stale, from the first day whose facts changed, and keep it in Delta tables."""
-    asked = asking.ask(program, "features", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "features", body, asked_by, response)
 
 
 @router.post("/verifications/start", status_code=202, **said("features verify", scope="operate"))
 def start_verification(body: bodies.Verify, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Compute some events again from facts alone and compare every bit."""
-    asked = asking.ask(program, "verify", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "verify", body, asked_by, response)
 
 
 @router.post("/drifts/start", status_code=202, **said("features drift", scope="operate"))
 def start_drift(body: bodies.Drift, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Say which features are distributed otherwise in one period than in another."""
-    asked = asking.ask(program, "drift", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "drift", body, asked_by, response)
 
 
 @router.post("/exports/start", status_code=202, **said("features export", scope="operate"))
 def start_export(body: bodies.Export, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Write the stored features to a file of the workspace: one row an entrant."""
-    asked = asking.ask(program, "export", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "export", body, asked_by, response)
 
 
 @router.post("/vacuums/start", status_code=202, **said("features vacuum", scope="admin"))
 def start_vacuum(body: bodies.Vacuum, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Remove files that only old versions need; never the newest version, nor one that a model points to."""
-    asked = asking.ask(program, "vacuum", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "vacuum", body, asked_by, response)

@@ -10,13 +10,13 @@ from fastapi.responses import FileResponse, HTMLResponse
 
 from morningline.api import bodies
 from morningline.api.guard import AskedBy, said
-from morningline.api.routes.runs import started
+from morningline.api.routes.runs import start
 from morningline.api.service import Served
 from morningline.api.shapes import Shape, Started, shape_of
 from morningline.api.words import RACING, Domain, First, Last, Word
 from morningline.kit.errors import NotFoundError
-from morningline.wiring import asking, quality
 from morningline.wiring import lineage as lineages
+from morningline.wiring import quality
 from morningline.wiring.errands import EXPORTS, inside
 
 router = APIRouter(tags=["quality, lineage and reports"])
@@ -114,8 +114,7 @@ def follow_back(
 @router.post("/reports/start", status_code=202, **said("report", "models show", "quality report", scope="operate"))
 def start_report(body: bodies.Report, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Write one HTML page: of a model's backtest, or of the history of quality."""
-    asked = asking.ask(program, "report", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "report", body, asked_by, response)
 
 
 @router.get("/reports/{name:file}", response_class=HTMLResponse, **said("report", "quality report", scope="read"))

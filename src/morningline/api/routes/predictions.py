@@ -9,7 +9,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from morningline.api import bodies
 from morningline.api.guard import AskedBy, said
-from morningline.api.routes.runs import started
+from morningline.api.routes.runs import start, started
 from morningline.api.service import Served
 from morningline.api.shapes import Shape, Started
 from morningline.api.words import Day, Word
@@ -58,8 +58,7 @@ class LockedPrediction(Shape):
 @router.post("/predictions/start", status_code=202, **said("predict", scope="operate"))
 def start_prediction(body: bodies.Predict, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Predict every event of a day and lock the predictions: a locked row never changes."""
-    asked = asking.ask(program, "predict", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "predict", body, asked_by, response)
 
 
 @router.get("/predictions", response_model=list[LockedPrediction], **said("predictions show", scope="read"))
@@ -84,5 +83,4 @@ def start_replay(program: Served, prediction_id: PredictionId, asked_by: AskedBy
 @router.post("/scores/start", status_code=202, **said("score", scope="operate"))
 def start_scoring(body: bodies.Score, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Join outcomes and market to the locked predictions and say how they did."""
-    asked = asking.ask(program, "score", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "score", body, asked_by, response)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Query, Response
 
 from morningline.api import bodies
 from morningline.api.guard import AskedBy, said
-from morningline.api.routes.runs import started
+from morningline.api.routes.runs import start
 from morningline.api.service import Served
 from morningline.api.shapes import Shape, Started, list_of, shape_of
 from morningline.api.words import RACING, Domain, HexId, Word
@@ -22,7 +22,7 @@ from morningline.training.registry import (
     Promotion,
     RegisteredModel,
 )
-from morningline.wiring import asking, experiments, registry
+from morningline.wiring import experiments, registry
 from morningline.wiring.experiments import ComparedTrainings
 from morningline.wiring.registry import ComparedModels, ListedLearner, ListedModel, ModelVersion
 
@@ -176,5 +176,4 @@ def start_export_of_trainings(
     body: bodies.ExportTrainings, program: Served, asked_by: AskedBy, response: Response
 ) -> Started:
     """Write the trainings of an experiment to a file of the workspace, one row each."""
-    asked = asking.ask(program, "export", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response)
+    return start(program, "export", body, asked_by, response)

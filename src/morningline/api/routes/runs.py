@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import msgspec
 import psycopg
@@ -21,6 +21,10 @@ from morningline.runs.listing import RunLine, Wanted
 from morningline.runs.store import LogLine
 from morningline.runs.upkeep import KindStatistics
 from morningline.wiring import asking
+
+if TYPE_CHECKING:
+    from morningline.api.bodies import Body
+    from morningline.wiring.program import Program
 
 Order = Literal[
     "-created_at",
@@ -91,6 +95,14 @@ def started(asked: asking.Asked, response: Response, under: str = "/api/v1/runs"
     """The answer to whoever asked for a run: that it is asked for, and where it is seen."""
     response.headers["Location"] = f"{under}/{asked.id}"
     return Started(id=asked.id, kind=asked.kind, worker=asked.worker)
+
+
+def start(
+    program: Program, kind: str, body: Body, asked_by: str, response: Response, under: str = "/api/v1/runs"
+) -> Started:
+    """Ask for a run of a kind with what a body says, and answer as `started`."""
+    asked = asking.ask(program, kind, body.parameters(), asked_by=asked_by, priority=body.priority)
+    return started(asked, response, under)
 
 
 async def chosen(

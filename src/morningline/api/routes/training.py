@@ -6,10 +6,9 @@ from fastapi import APIRouter, Response
 
 from morningline.api import bodies
 from morningline.api.guard import AskedBy, said
-from morningline.api.routes.runs import Group, routes_of, started
+from morningline.api.routes.runs import Group, routes_of, start
 from morningline.api.service import Served
 from morningline.api.shapes import Started
-from morningline.wiring import asking
 from morningline.wiring.training import checked
 
 jobs = Group(
@@ -28,8 +27,7 @@ def start_training_job(body: bodies.Train, program: Served, asked_by: AskedBy, r
     """Train a model, judge it on days nothing has seen, beside the market, and register it."""
     # Refused here, before it waits in a queue.
     checked(body.parameters())
-    asked = asking.ask(program, "train", body.parameters(), asked_by=asked_by, priority=body.priority)
-    return started(asked, response, "/api/v1/training/jobs")
+    return start(program, "train", body, asked_by, response, "/api/v1/training/jobs")
 
 
 router.include_router(routes_of(jobs))
