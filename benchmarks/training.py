@@ -26,7 +26,7 @@ from morningline.training.dataset import Dataset, Source, make_dataset
 from morningline.training.models import boosting, win_model
 from morningline.training.models.last_days import tuning_parts
 from morningline.training.models.learner import Fitting
-from morningline.training.models.scaled_trees import TreeParameters
+from morningline.training.models.tree_parameters import TreeParameters
 from morningline.training.splits import PeriodSplit
 
 if TYPE_CHECKING:

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from morningline.training.grouped import Floats, group_log_softmax
 from morningline.training.models.boosting import SoftmaxBooster
-from morningline.training.models.learner import file_of
 from morningline.training.models.pool import LogPool
-from morningline.training.models.scaled_trees import BOOSTER_SPACE, SCALE, TREES, ScaledTrees, TreeParameters, grow
+from morningline.training.models.softmax_trees import SoftmaxTreesLearner
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from morningline.training.models.learner import Fitting, Range
     from morningline.training.sample import Sample
 
 
@@ -41,32 +37,10 @@ class RankingBooster(SoftmaxBooster):
         return metric
 
 
-class RankingTreesLearner:
+class RankingTreesLearner(SoftmaxTreesLearner):
     """Fits trees to the order; their number and the scale that makes them probabilities come from the last days."""
 
-    kind: Literal["group"] = "group"
-    parameters = TreeParameters
-    space: Mapping[str, Range] = BOOSTER_SPACE
-
-    def fit(self, train: Sample, parameters: TreeParameters, fitting: Fitting) -> ScaledTrees:
-        """Grow the trees."""
-
-        def make(rounds: int, patience: int | None) -> RankingBooster:
-            return RankingBooster(
-                parameters.booster,
-                rounds=rounds,
-                early_stopping_rounds=patience,
-                seed=fitting.seed,
-                threads=fitting.threads,
-            )
-
-        return grow(make, parameters.rounds, parameters.early_stopping_rounds, train, fitting)
-
-    def read(self, files: Mapping[str, str], *, threads: int) -> ScaledTrees:
-        """Read what `files` wrote."""
-        return ScaledTrees(
-            RankingBooster.from_text(file_of(files, TREES), threads=threads), LogPool.from_json(file_of(files, SCALE))
-        )
+    booster = RankingBooster
 
 
 learner = RankingTreesLearner()

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
-
-import msgspec
+from typing import TYPE_CHECKING, Protocol
 
 from morningline.training.models.last_days import tuning_parts
 from morningline.training.models.learner import Range
@@ -28,20 +26,6 @@ BOOSTER_SPACE: Mapping[str, Range] = {
 """Where LightGBM's parameters are looked for."""
 
 TREES, SCALE = "booster.txt", "scale.json"
-
-
-class TreeParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What may be chosen of trees; stored with them.
-
-    Args:
-        rounds: Most trees.
-        early_stopping_rounds: Rounds without gain after which no more trees are grown.
-        booster: LightGBM parameters over the defaults.
-    """
-
-    rounds: int = 600
-    early_stopping_rounds: int = 50
-    booster: dict[str, Any] = {}
 
 
 class Trees(Protocol):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Literal
 from morningline.training.models.boosting import SoftmaxBooster
 from morningline.training.models.learner import file_of
 from morningline.training.models.pool import LogPool
-from morningline.training.models.scaled_trees import BOOSTER_SPACE, SCALE, TREES, ScaledTrees, TreeParameters, grow
+from morningline.training.models.scaled_trees import BOOSTER_SPACE, SCALE, TREES, ScaledTrees, grow
+from morningline.training.models.tree_parameters import TreeParameters
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,12 +23,13 @@ class SoftmaxTreesLearner:
     kind: Literal["group"] = "group"
     parameters = TreeParameters
     space: Mapping[str, Range] = BOOSTER_SPACE
+    booster: type[SoftmaxBooster] = SoftmaxBooster
 
     def fit(self, train: Sample, parameters: TreeParameters, fitting: Fitting) -> ScaledTrees:
         """Grow the trees."""
 
         def make(rounds: int, patience: int | None) -> SoftmaxBooster:
-            return SoftmaxBooster(
+            return self.booster(
                 parameters.booster,
                 rounds=rounds,
                 early_stopping_rounds=patience,
@@ -40,7 +42,7 @@ class SoftmaxTreesLearner:
     def read(self, files: Mapping[str, str], *, threads: int) -> ScaledTrees:
         """Read what `files` wrote."""
         return ScaledTrees(
-            SoftmaxBooster.from_text(file_of(files, TREES), threads=threads), LogPool.from_json(file_of(files, SCALE))
+            self.booster.from_text(file_of(files, TREES), threads=threads), LogPool.from_json(file_of(files, SCALE))
         )
 
 
