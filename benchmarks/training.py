@@ -104,20 +104,24 @@ def rival(folder: Path) -> dict[str, float]:
     dataset = joined(folder, read(folder))
     parts = SPLIT.apply(dataset.sample)
     earlier, later = tuning_parts(parts.train)
-    fixed = boosting.SoftmaxBooster(rounds=ROUNDS, threads=THREADS)._fixed()  # noqa: SLF001 - the same parameters
+    ours = boosting.SoftmaxBooster(rounds=ROUNDS, early_stopping_rounds=PATIENCE, threads=THREADS)
+    fixed = ours._settings(parts.train)  # noqa: SLF001 - the same parameters
     begun = time.perf_counter()
     data = lightgbm.Dataset(earlier.features, earlier.won, group=earlier.sizes, params=fixed)
     trial = lightgbm.train(
-        {**fixed, "objective": boosting._objective(earlier)},  # noqa: SLF001 - the same objective
+        {**fixed, **ours._goal(earlier)},  # noqa: SLF001 - the same objective
         data,
         ROUNDS,
         valid_sets=[lightgbm.Dataset(later.features, later.won, group=later.sizes, reference=data, params=fixed)],
-        feval=boosting._winner_log_loss(later),  # noqa: SLF001 - the same stop
+        feval=ours._stopping_loss(later),  # noqa: SLF001 - the same stop
         callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
     )
     whole = lightgbm.Dataset(parts.train.features, parts.train.won, group=parts.train.sizes, params=fixed)
-    objective = boosting._objective(parts.train)  # noqa: SLF001 - the same objective
-    lightgbm.train({**fixed, "objective": objective}, whole, trial.best_iteration or ROUNDS)
+    lightgbm.train(
+        {**fixed, **ours._goal(parts.train)},  # noqa: SLF001 - the same objective
+        whole,
+        trial.best_iteration or ROUNDS,
+    )
     return {"seconds": time.perf_counter() - begun, "peak": peak_gib()}
 
 

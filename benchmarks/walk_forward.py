@@ -28,6 +28,7 @@ from morningline.training.models import win_model
 from morningline.training.models.calibration import calibration_to_json
 from morningline.training.models.learner import Fitting
 from morningline.training.models.logit_and_trees import Parameters
+from morningline.training.models.win_model import UNCALIBRATED
 from morningline.training.splits import PeriodSplit
 
 if TYPE_CHECKING:
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 FITTING = Fitting(seed=1, threads=min(os.cpu_count() or 1, 2), progress=lambda _doing, _done: None)
 SHOWN = ("market", "market_power", "market_free", "combined")
-UNCALIBRATED = "uncalibrated"
 
 
 def main() -> None:
@@ -70,9 +70,7 @@ def judged(sample: Sample, year: int) -> tuple[Sample, dict[str, Floats], str]:
     split = PeriodSplit(date(year - 1, 7, 31), date(year, 8, 1), date(year + 1, 7, 31))
     parts = split.apply(sample)
     model = win_model.fit(parts.train, parts.validation, "logit_and_trees", Parameters(), FITTING)
-    probabilities = model.probabilities(parts.test)
-    probabilities[UNCALIBRATED] = np.exp(model.first_stage.log_scores(parts.test))
-    return parts.test, probabilities, calibration_to_json(model.calibration)[:60]
+    return parts.test, model.probabilities(parts.test), calibration_to_json(model.calibration)[:60]
 
 
 def show(label: str, season: Sample, probabilities: dict[str, Floats]) -> None:

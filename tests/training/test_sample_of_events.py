@@ -89,3 +89,16 @@ def test_features_in_another_order_are_not_the_models_features():
 def test_a_sample_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         Sample(**GOOD).names = ("other",)
+
+
+def test_a_part_of_events_that_stand_together_is_not_copied_and_nobody_can_write_to_it():
+    sample = draw_sample(1, 30, [1.0, 0.5], missing=0.1)
+    together = sample.take_events(np.arange(30) >= 7)
+    apart = sample.take_events(np.arange(30) % 3 == 0)
+
+    np.testing.assert_array_equal(together.features, sample.features[sample.starts[7] :])
+    assert np.shares_memory(together.features, sample.features)
+    assert not np.shares_memory(apart.features, sample.features)
+    for part in (together, apart):
+        with pytest.raises(ValueError, match="read-only"):
+            part.features[0, 0] = 1.0

@@ -219,7 +219,7 @@ def content_hash(frame: pl.DataFrame) -> str:
         if column.dtype == pl.String:
             texts = column.fill_null("")
             digest.update(texts.str.len_bytes().to_numpy().tobytes())
-            digest.update("".join(texts).encode())
+            digest.update(texts.str.join().item().encode())
         else:
             digest.update(column.to_physical().fill_null(0).to_numpy().tobytes())
     return digest.hexdigest()

@@ -22,9 +22,9 @@ from morningline.monitoring.report_data import (
     SeasonScores,
     TableQuality,
 )
-from morningline.training.backtest import UNCALIBRATED
 from morningline.training.evaluation.comparison import clustered_interval
 from morningline.training.evaluation.metrics import reliability
+from morningline.training.models.win_model import UNCALIBRATED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

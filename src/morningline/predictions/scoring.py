@@ -123,7 +123,7 @@ def _report(marked: pl.DataFrame, *, waiting: int, scored: int) -> ScoreReport:
     rows = last_word.filter(pl.col("excluded").is_null()).sort("day", "event_id", "entrant_id")
     if rows.is_empty():
         return ScoreReport(predictions=scored, waiting=waiting, events=0, excluded=reasons, models={}, delta_r2=None)
-    sample = sample_of(rows, ())
+    sample = sample_of(rows)
     p = {"model": rows["probability"].to_numpy(), "market": rows["market_probability"].to_numpy()}
     # How days differ cannot be seen on one day, so one day has scores and no intervals.
     several_days = len(np.unique(sample.days)) > 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from datetime import date
+from itertools import compress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from morningline.training.evaluation.comparison import Comparison, compare_r2
 from morningline.training.evaluation.metrics import Scores, score
 from morningline.training.models.baselines import market, uniform
 from morningline.training.models.calibration import kind_of
-from morningline.training.models.win_model import WinModel, fit
+from morningline.training.models.win_model import UNCALIBRATED, WinModel, fit
 from morningline.training.splits import tests_of
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     from morningline.training.models.learner import Fitting
     from morningline.training.sample import Sample
     from morningline.training.splits import PeriodSplit, SampleParts
-
-UNCALIBRATED = "uncalibrated"
-"""`market_free` before its calibration: shown beside it, never used."""
 
 SHOWN = ("brier", "ece", "r2", "top1", "winner_log_loss")
 
@@ -76,8 +74,7 @@ class Backtest:
         folds: On those of each fold, by the model of that fold.
         excluded: Reason to number of test events left out.
         outcomes: One row an entrant of every event: `event_id`, `entrant_id`, `day`, `part` (`train`, `validation`
-            or `test`), `won`, and the probability of each model; in training only of those that learn nothing. In
-            the test `uncalibrated` is `market_free` before its calibration.
+            or `test`), `won`, and the probability of each model; in training only of those that learn nothing.
             Of several folds, what lies before the first test is told as the first fold saw it.
         first_day: First local day of training, ISO.
         seconds: Stage to seconds.
@@ -148,7 +145,7 @@ def run_backtest(
         parts = split.apply(dataset.sample)
         share = fitting.part(0.95 * number / len(splits), 0.95 * (number + 1) / len(splits))
         model = fit(parts.train, parts.validation, learner, parameters, share)
-        found = {**model.probabilities(parts.test), UNCALIBRATED: np.exp(model.uncalibrated(parts.test))}
+        found = model.probabilities(parts.test)
         tests.append(found)
         folds.append(_judged(found, parts.test, split, fitting.seed))
         told.append(_told(parts, found, model, dataset, split, whole=number == 0))
@@ -198,7 +195,7 @@ def _outcomes(
     sample: Sample, probabilities: dict[str, Floats], dataset: Dataset, mask: Flags, part: str
 ) -> pl.DataFrame:
     rows = np.repeat(mask, dataset.sample.sizes)
-    entrants = np.array(dataset.entrants, dtype=object)[rows].tolist()
+    entrants = list(compress(dataset.entrants, rows.tolist()))
     return outcome_rows(sample, probabilities, entrants).with_columns(pl.lit(part).alias("part"))
 
 
@@ -211,12 +208,12 @@ def outcome_rows(sample: Sample, probabilities: dict[str, Any], entrants: Sequen
         entrants: Entrant of each row.
     """
     event = sample.group_of_rows()
-    days = np.array([date.fromordinal(int(day)) for day in sample.days], dtype=object)
+    days = pl.Series(sample.days - date(1970, 1, 1).toordinal(), dtype=pl.Int32).cast(pl.Date)
     return pl.DataFrame(
         {
-            "event_id": np.array(sample.event_ids, dtype=object)[event].tolist(),
+            "event_id": pl.Series(sample.event_ids, dtype=pl.String)[event],
             "entrant_id": list(entrants),
-            "day": pl.Series(days[event].tolist(), dtype=pl.Date),
+            "day": days[event],
             "won": sample.won,
             **probabilities,
         }

@@ -19,7 +19,13 @@ from morningline.training.sample import Sample
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from morningline.training.grouped import Floats, Integers, Singles
+
 IDENTITY = ["event_id", "entrant_id"]
+PLACE = "#place"
+"""Where a row of answers has its features."""
+ROWS_AT_ONCE = 8192
+"""So many rows are moved at once."""
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,10 +100,9 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
     answers = answers.filter(
         (pl.col("day") >= (source.first or date.min)) & (pl.col("day") <= (source.last or date.max))
     )
-    joined = answers.join(features.drop("day"), on=IDENTITY, how="left", maintain_order="left")
-    known = features.select(*IDENTITY, pl.lit(value=True).alias("#known"))
-    joined = joined.join(known, on=IDENTITY, how="left", maintain_order="left")
-    missing = pl.col("#known").is_null().any().over("event_id")
+    places = features.select(*IDENTITY).with_row_index(PLACE)
+    joined = answers.join(places, on=IDENTITY, how="left", maintain_order="left")
+    missing = pl.col(PLACE).is_null().any().over("event_id")
     reason = pl.coalesce("excluded", pl.when(missing).then(pl.lit("no_features")))
     marked = joined.with_columns(reason.alias("excluded"))
     left_out = marked.filter(pl.col("excluded").is_not_null()).unique("event_id", keep="first", maintain_order=True)
@@ -107,7 +112,8 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
             "No event has features, a result and a complete market.",
             do="Run `morningline features compute` after importing results and prices.",
         )
-    sample = sample_of(rows, names)
+    # The wide table is put in order once, by the places that the narrow one found.
+    sample = sample_of(rows, names, _in_order(table_of(features, names), rows[PLACE].cast(pl.Int64).to_numpy()))
     return Dataset(
         sample=sample,
         entrants=rows["entrant_id"].to_list(),
@@ -127,37 +133,56 @@ def unplayed_sample(features: pl.DataFrame, names: Sequence[str]) -> Sample:
         names: The features a model sees, in their order.
     """
     unknown = pl.lit(None, pl.Float64)
-    return sample_of(features.with_columns(unknown.alias("won"), unknown.alias("odds")), names)
+    rows = features.select("event_id", "day", unknown.alias("won"), unknown.alias("odds"))
+    return sample_of(rows, names, table_of(features, names))
 
 
 def fingerprint(sample: Sample, entrants: Sequence[str]) -> str:
     """SHA-256 over every bit of a sample, hexadecimal."""
     digest = sha256("\x1f".join((*sample.names, *sample.event_ids, *entrants)).encode())
     for part in (sample.features, sample.starts, sample.won, sample.odds, sample.days):
-        digest.update(np.ascontiguousarray(part).tobytes())
+        digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
 
 
-def sample_of(rows: pl.DataFrame, names: Sequence[str]) -> Sample:
+def table_of(features: pl.DataFrame, names: Sequence[str]) -> Floats | Singles:
+    """Columns as a table of (rows, n_features), a missing value as NaN.
+
+    Stored features are in single precision; a table in double would take twice the memory and know no more.
+    """
+    precision = pl.Float32 if all(features.schema[name] == pl.Float32 for name in names) else pl.Float64
+    found = features.select(pl.col(names).cast(precision).fill_null(float("nan"))).to_numpy(order="c")
+    # Without features there is no column to say how many rows there are, so the shape is given.
+    return found.reshape(features.height, len(names))
+
+
+def sample_of(rows: pl.DataFrame, names: Sequence[str] = (), table: Floats | Singles | None = None) -> Sample:
     """Rows as a sample.
 
     Args:
-        rows: `event_id`, `day`, `won`, `odds` and the features; the rows of one event stand together.
+        rows: `event_id`, `day`, `won` and `odds`; the rows of one event stand together.
         names: The features a model sees, in their order; none where only outcomes are scored.
+        table: Their values, shape (rows, n_features).
     """
     events = rows.group_by("event_id", maintain_order=True).agg(pl.len().alias("n"), pl.col("day").first())
     starts = np.zeros(events.height + 1, dtype=np.int64)
     np.cumsum(events["n"].to_numpy(), out=starts[1:])
-    # Stored features are in single precision; a table in double would take twice the memory and know no more.
-    precision = pl.Float32 if all(rows.schema[name] == pl.Float32 for name in names) else pl.Float64
-    features = rows.select(pl.col(names).cast(precision).fill_null(float("nan"))).to_numpy(order="c")
     return Sample(
-        # Without features there is no column to say how many rows there are, so the shape is given.
-        features=features.reshape(rows.height, len(names)),
+        features=np.zeros((rows.height, 0)) if table is None else table,
         names=tuple(names),
         starts=starts,
         won=rows["won"].fill_null(float("nan")).to_numpy(),
         odds=rows["odds"].fill_null(float("nan")).to_numpy(),
-        days=np.array([day.toordinal() for day in events["day"]], dtype=np.int64),
+        days=events["day"].to_physical().to_numpy().astype(np.int64) + date(1970, 1, 1).toordinal(),
         event_ids=tuple(events["event_id"]),
     )
+
+
+def _in_order(table: Floats | Singles, places: Integers) -> Floats | Singles:
+    """The rows at those places. Rows that only move up do so in place: a second table would take as much memory."""
+    if not table.flags.writeable or (np.diff(places) <= 0).any():
+        return table[places]
+    for first in range(0, len(places), ROWS_AT_ONCE):
+        moving = places[first : first + ROWS_AT_ONCE]
+        table[first : first + len(moving)] = table[moving]
+    return table[: len(places)]

@@ -1,6 +1,8 @@
 """A sample: the entrants of many events with their features, prices and winner, ready for a model."""
 
+from copy import copy
 from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -143,7 +145,7 @@ class Sample:
             mask: Shape (events,), bool: which events to keep.
 
         Returns:
-            A new sample that shares no array with this one.
+            A new sample. Events that stand together are seen where they are, not copied; nobody can write to them.
 
         Raises:
             InputError: If the mask is not one flag for each event or keeps none.
@@ -155,16 +157,16 @@ class Sample:
                 allowed=f"{self.events} true-or-false flags of which at least one is true",
                 do="Make the mask from this sample's `days` or `event_ids`.",
             )
-        rows = np.repeat(mask, self.sizes)
-        return Sample(
-            features=self.features[rows],
-            names=self.names,
-            starts=np.concatenate(([0], np.cumsum(self.sizes[mask]))),
-            won=self.won[rows],
-            odds=self.odds[rows],
-            days=self.days[mask],
-            event_ids=tuple(self.event_ids[event] for event in np.flatnonzero(mask)),
-        )
+        # What was checked once holds of every part, so the part is not checked again.
+        taken = copy(self)
+        rows, events = _places(np.repeat(mask, self.sizes)), _places(mask)
+        parts = {"features": self.features[rows], "won": self.won[rows], "odds": self.odds[rows]}
+        starts = np.concatenate(([0], np.cumsum(self.sizes[mask])))
+        for field, values in {**parts, "days": self.days[events], "starts": starts}.items():
+            values.flags.writeable = False
+            object.__setattr__(taken, field, values)
+        object.__setattr__(taken, "event_ids", tuple(compress(self.event_ids, mask.tolist())))
+        return taken
 
     def require_names(self, names: tuple[str, ...]) -> None:
         """Make sure that the features are exactly those a model was trained on.
@@ -176,6 +178,13 @@ class Sample:
             InputError: If a feature is absent, unknown or stands elsewhere.
         """
         require_same(self.names, names)
+
+
+def _places(kept: Flags) -> slice | Flags:
+    """Where the kept ones are: a slice if they stand together."""
+    first, count = int(kept.argmax()), int(kept.sum())
+    together = slice(first, first + count)
+    return together if kept[together].all() else kept
 
 
 def _as_integers(field: str, values: Any) -> Integers:  # noqa: ANN401 - whatever a caller gave is judged here

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from morningline.training.grouped import Floats
     from morningline.training.models.learner import Fitting, GroupModel
 
+UNCALIBRATED = "uncalibrated"
+"""`market_free` before its calibration: shown beside it, never used."""
+
 CONTENTS = "model.json"
 """The file that names the learner and all other files."""
 
@@ -76,17 +79,23 @@ class WinModel:
 
     def combined(self, sample: Sample) -> Floats:
         """Ln p of model and market, shape (rows,); every event needs a price for every entrant."""
-        return self.second_stage.log_scores([self.market_free(sample), np.log(market(sample))], sample.starts)
+        return self._with_market(self.market_free(sample), sample)
 
     def probabilities(self, sample: Sample) -> dict[str, Floats]:
-        """Row probabilities of the model and of every baseline, by the names a backtest uses."""
+        """Row probabilities of the model, before its calibration too, and of every baseline, by name."""
+        said = self.uncalibrated(sample)
+        market_free = self.calibration.log_scores(said, sample.starts)
         return {
             "uniform": uniform(sample),
             "market": market(sample),
             "market_power": self.market_power.predict(sample),
-            "market_free": np.exp(self.market_free(sample)),
-            "combined": np.exp(self.combined(sample)),
+            UNCALIBRATED: np.exp(said),
+            "market_free": np.exp(market_free),
+            "combined": np.exp(self._with_market(market_free, sample)),
         }
+
+    def _with_market(self, market_free: Floats, sample: Sample) -> Floats:
+        return self.second_stage.log_scores([market_free, np.log(market(sample))], sample.starts)
 
     def files(self) -> dict[str, str]:
         """The model as texts, by file name."""

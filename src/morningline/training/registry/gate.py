@@ -94,7 +94,7 @@ def compare_unseen(challenger: Unseen, champion: Unseen, compared: str = PREDICT
     rows = marked.filter(pl.col("left_out").is_null()).sort("day", *PAIR)
     if rows.is_empty():
         raise _nothing_shared(challenger, champion)
-    sample = sample_of(rows.with_columns(pl.lit(None, pl.Float64).alias("odds")), ())
+    sample = sample_of(rows.with_columns(pl.lit(None, pl.Float64).alias("odds")))
     left_out = marked.drop_nulls("left_out").group_by("left_out").agg(pl.col("event_id").n_unique()).sort("left_out")
     days = rows["day"]
     return ModelComparison(

@@ -51,7 +51,7 @@ def scores_of(test: pl.DataFrame) -> list[ScoredBy]:
         test: What `judged_rows` gave.
     """
     rows = test.sort("day", "event_id", "entrant_id")
-    sample = sample_of(rows.with_columns(pl.lit(None, pl.Float64).alias("odds")), ())
+    sample = sample_of(rows.with_columns(pl.lit(None, pl.Float64).alias("odds")))
     columns = {name: rows[name].to_numpy() for name in MODELS if name in rows.columns}
     return [scored for name, p in columns.items() for scored in _scores(name, p, sample)]
 
