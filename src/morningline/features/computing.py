@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from morningline.features.state import Events
     from morningline.features.store import FeatureStore, StoreState
 
-ROWS_AT_ONCE = 500_000
+ROWS_AT_ONCE = 400_000
 """Entrants that are computed together at most, in whole months; the past that they ask for comes on top."""
 
 

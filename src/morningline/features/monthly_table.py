@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import msgspec
 import polars as pl
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 STATE = "morningline.state"
 """Key of what a commit says of itself, among its own words."""
+
+Compression: TypeAlias = Literal["ZSTD", "LZ4_RAW"]
 
 CONFIGURATION = {
     # A model pins a version for as long as it is kept, so the log is never cut; files go by `vacuum` alone.
@@ -55,11 +57,14 @@ class MonthlyTable:
         path: Folder, or address in an object store such as `s3://bucket/features`, whose credentials are where the
             store's own tools look for them.
         noun: What it holds, for messages.
+        compression: Of its files: `ZSTD` is small, `LZ4_RAW` is read faster.
     """
 
-    def __init__(self, path: str, noun: str) -> None:
+    def __init__(self, path: str, noun: str, compression: Compression = "ZSTD") -> None:
         self.path = path
+        self.compression: Compression = compression
         self.noun = noun
+        self._kept: DeltaTable | None = None
 
     def exists(self) -> bool:
         """Whether anything was ever committed."""
@@ -78,11 +83,11 @@ class MonthlyTable:
             DataError: Nothing was ever committed.
             NotFoundError: There is no such version.
         """
-        return _as_commit(self._table(version).history(1)[0])
+        return _as_commit(self._opened(version).history(1)[0])
 
     def months(self, version: int | None = None) -> list[str]:
         """The months of a version, as `YYYY-MM`, in order."""
-        return sorted({str(partition["month"]) for partition in self._table(version).partitions()})
+        return sorted({str(partition["month"]) for partition in self._opened(version).partitions()})
 
     def replace(
         self, frame: pl.DataFrame, months: Sequence[str] | None, state: dict[str, Any], base: int | None
@@ -114,7 +119,7 @@ class MonthlyTable:
                     rows,
                     partition_by=["month"],
                     configuration=CONFIGURATION,
-                    writer_properties=_written(rows.schema),
+                    writer_properties=_written(rows.schema, self.compression),
                     commit_properties=words,
                 )
             else:
@@ -125,7 +130,7 @@ class MonthlyTable:
                     mode="overwrite",
                     partition_by=["month"],
                     predicate=None if months is None else f"month IN ({', '.join(map(repr, months))})",
-                    writer_properties=_written(rows.schema),
+                    writer_properties=_written(rows.schema, self.compression),
                     commit_properties=words,
                 )
         except DeltaError as error:
@@ -162,7 +167,10 @@ class MonthlyTable:
         Raises:
             ConflictError: Somebody else committed meanwhile.
         """
-        newest = self.newest()
+        self.require_same(self.newest(), version, cause)
+
+    def require_same(self, newest: Commit | None, version: int | None, cause: Exception | None = None) -> None:
+        """The same, where the newest commit is known."""
         if (None if newest is None else newest.version) != version:
             raise ConflictError(
                 f"{self.noun} were changed by somebody else meanwhile.", do="Run this again."
@@ -176,7 +184,7 @@ class MonthlyTable:
             first: First day; all before it where not given.
             last: Last day.
         """
-        table = self._table(version)
+        table = self._opened(version)
         added = pl.DataFrame(table.get_add_actions(flatten=True)).select(month="partition.month", path="path")
         months = added.sort("month", "path").filter(
             pl.col("month").is_between(pl.lit(f"{first or ''}"[:7]), pl.lit(f"{last or '9999-12'}"[:7]))
@@ -219,6 +227,13 @@ class MonthlyTable:
             self.require_newest(newest, error)
             raise
 
+    def _opened(self, version: int | None) -> DeltaTable:
+        """A version to be read and not written to: it never changes, so the last one is kept open."""
+        kept = self._kept
+        if kept is None or kept.version() != version:
+            kept = self._kept = self._table(version)
+        return kept
+
     def _table(self, version: int | None = None) -> DeltaTable:
         from deltalake import DeltaTable
         from deltalake.exceptions import DeltaError
@@ -233,13 +248,13 @@ class MonthlyTable:
             ) from error
 
 
-def _written(schema: pl.Schema) -> WriterProperties:
+def _written(schema: pl.Schema, compression: Compression) -> WriterProperties:
     """Numbers without dictionaries, which are larger than numbers and are held for each month until all are written."""
     from deltalake import ColumnProperties, WriterProperties
 
     texts = [name for name, dtype in schema.items() if dtype == pl.String]
     return WriterProperties(
-        compression="ZSTD",
+        compression=compression,
         default_column_properties=ColumnProperties(dictionary_enabled=False),
         column_properties=dict.fromkeys(texts, ColumnProperties(dictionary_enabled=True)),
     )

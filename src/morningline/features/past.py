@@ -41,17 +41,27 @@ class Past:
         self._read: dict[Reach, pl.DataFrame] = {}
         self._since: dict[int, pl.DataFrame] = {}
         self._lock = Lock()
-        late = self.since(lately) if seen else None
+        self._asked: dict[str, pl.Series] = {}
+        if not seen:
+            return
+        late, count = pl.collect_all([self._lately(lately), rows.select(pl.len())])
+        self._since[lately] = late
         self._asked = {
-            head: pl.concat([frame[head].cast(schema[head]) for frame in (entrants, late) if frame is not None])
-            .unique()
-            .drop_nulls()
+            head: pl.concat([frame[head].cast(schema[head]) for frame in (entrants, late)]).unique().drop_nulls()
             for head in dict.fromkeys(head for head, _ in seen)
         }
-        if seen and rows.select(pl.len()).collect().item() <= ROWS_IN_MEMORY:
-            known = [[name for name in schema.names() if name in names] for names in seen.values()]
-            wanted = [self._of(reach, names) for reach, names in zip(seen, known, strict=True)]
-            self._read = dict(zip(seen, pl.collect_all(wanted), strict=True))
+        if count.item() <= ROWS_IN_MEMORY:
+            self._read_at_once({reach: [name for name in schema.names() if name in seen[reach]] for reach in seen})
+
+    def _read_at_once(self, wanted: Mapping[Reach, Sequence[str]]) -> None:
+        """Read what each reach looks at; what a longer one reads anyway is not read again."""
+        within = {reach for reach in wanted if set(wanted[reach]) <= set(wanted.get((reach[0], None), ()))}
+        apart = [reach for reach in wanted if reach[1] is None or reach not in within]
+        self._read = dict(zip(apart, pl.collect_all([self._of(reach, wanted[reach]) for reach in apart]), strict=True))
+        for reach in wanted:
+            if reach not in self._read:
+                longer = self._read[reach[0], None]
+                self._read[reach] = longer.filter(self._recent(reach)).select(wanted[reach])
 
     def of(self, reach: Reach, names: Sequence[str], also: Sequence[pl.Series] = ()) -> pl.DataFrame:
         """Columns of the rows that share a key's first column with an entrant, or have one of some more values."""
@@ -67,18 +77,21 @@ class Past:
         """The rows that became usable at an instant, in microseconds since 1970 UTC, or later: they are few."""
         with self._lock:
             if instant not in self._since:
-                late = self.rows.filter(pl.col("usable_at") >= pl.lit(instant).cast(UTC_MICROSECONDS))
-                self._since[instant] = numbered_texts(late).collect()
+                self._since[instant] = self._lately(instant).collect()
             return self._since[instant]
 
+    def _lately(self, instant: int) -> pl.LazyFrame:
+        return numbered_texts(self.rows.filter(pl.col("usable_at") >= pl.lit(instant).cast(UTC_MICROSECONDS)))
+
     def _of(self, reach: Reach, names: Sequence[str], values: pl.Series | None = None) -> pl.LazyFrame:
-        head, days = reach
-        found = self.rows.filter(pl.col(head).is_in((self._asked[head] if values is None else values).implode()))
-        if days is not None:
-            found = found.filter(
-                pl.col("usable_at") >= pl.lit(self._first_cutoff, UTC_MICROSECONDS) - pl.duration(days=days)
-            )
+        asked = self._asked[reach[0]] if values is None else values
+        found = self.rows.filter(pl.col(reach[0]).is_in(asked.implode()), self._recent(reach))
         return numbered_texts(found.select(names))
+
+    def _recent(self, reach: Reach) -> pl.Expr:
+        if reach[1] is None:
+            return pl.lit(value=True)
+        return pl.col("usable_at") >= pl.lit(self._first_cutoff, UTC_MICROSECONDS) - pl.duration(days=reach[1])
 
 
 def numbered_texts(rows: Frame) -> Frame:

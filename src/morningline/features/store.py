@@ -66,7 +66,8 @@ class FeatureStore:
         self.path = f"{root}/{features.name}/{features.version}"
         noun = f"The features {features.name!r} of version {features.version}"
         self.table = MonthlyTable(f"{self.path}/features", noun)
-        self.history = MonthlyTable(f"{self.path}/history", f"The history rows of {noun.lower()}")
+        # A new day reads all of its months and needs few of their rows.
+        self.history = MonthlyTable(f"{self.path}/history", f"The history rows of {noun.lower()}", "LZ4_RAW")
 
     def exists(self) -> bool:
         """Whether anything was computed yet."""
@@ -99,7 +100,7 @@ class FeatureStore:
         contents = [content_hash(frame.drop("computation")) for frame in (rows, past)]
         told = {name: said[name] for name in ("mark", "as_of", "until", "pending")}
         told |= {"months": months[0] and list(months[0]), "contents": contents}
-        self.table.require_newest(base)
+        self.table.require_same(newest, base)
         if newest and newest.state["told"] == told:
             return newest.version
         kept = self._history_to_build_on(newest, whole=months[1] is None)
@@ -180,7 +181,8 @@ class FeatureStore:
         """History rows of a version of them, of the local days `first` to `last`; None is open."""
         rows = self.history.scan(version, first, last)
         # An instant that is converted, be it to what it is, is not looked for in the statistics of the files.
-        other = [name for name in ("usable_at", "until") if rows.collect_schema()[name] != pl.Datetime("us", "UTC")]
+        schema = rows.collect_schema()
+        other = [name for name in ("usable_at", "until") if schema[name] != pl.Datetime("us", "UTC")]
         return rows.with_columns(pl.col(other).dt.convert_time_zone("UTC")) if other else rows
 
     def vacuum(self, keep: Sequence[int], keep_days: int, *, dry_run: bool) -> list[str]:
@@ -212,14 +214,16 @@ def content_hash(frame: pl.DataFrame) -> str:
     Args:
         frame: Columns of texts, numbers, days and instants; the order of rows and columns counts.
     """
+    texts = pl.selectors.string()
+    filled = frame.select(texts.fill_null(""), (~texts).to_physical().fill_null(0))
+    lengths, nulls = frame.select(texts.fill_null("").str.len_bytes()), frame.select(pl.all().is_null())
     digest = sha256()
-    for column in frame.get_columns():
-        digest.update(f"{column.name}\x1f{column.dtype}\x1f{len(column)}\x1f".encode())
-        digest.update(column.is_null().to_numpy().tobytes())
-        if column.dtype == pl.String:
-            texts = column.fill_null("")
-            digest.update(texts.str.len_bytes().to_numpy().tobytes())
-            digest.update(texts.str.join().item().encode())
+    for name, dtype in frame.schema.items():
+        digest.update(f"{name}\x1f{dtype}\x1f{frame.height}\x1f".encode())
+        digest.update(nulls[name].to_numpy().tobytes())
+        if dtype == pl.String:
+            digest.update(lengths[name].to_numpy().tobytes())
+            digest.update(filled[name].str.join().item().encode())
         else:
-            digest.update(column.to_physical().fill_null(0).to_numpy().tobytes())
+            digest.update(filled[name].to_numpy().tobytes())
     return digest.hexdigest()
