@@ -143,7 +143,8 @@ def test_the_logit_alone_is_the_conditional_logit(train, fitted, later):
 def test_trees_are_as_many_as_the_last_days_asked_for_and_grown_on_all(train, fitted):
     earlier, last = tuning_parts(train)
     assert set(earlier.days).isdisjoint(last.days)
-    trial = SoftmaxBooster(SMALL, rounds=80, early_stopping_rounds=10, seed=1, threads=1).fit(earlier, last)
+    trial = SoftmaxBooster(SMALL, rounds=80, early_stopping_rounds=10, seed=1, threads=1)
+    trial.fit(earlier, last, bins=trial.bins(train))
     every = SoftmaxBooster(SMALL, rounds=trial.trees, early_stopping_rounds=None, seed=1, threads=1).fit(train)
     assert fitted["softmax_trees"].booster.to_text() == every.to_text()
 

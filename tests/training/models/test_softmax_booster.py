@@ -151,3 +151,29 @@ def test_a_model_that_cannot_be_fitted_or_is_not_says_so(train):
     spaced = dataclasses.replace(train, names=("win rate", "x1", "x2", "x3"))
     with pytest.raises(InputError, match="win rate"):
         SoftmaxBooster(rounds=5, early_stopping_rounds=None).fit(spaced)
+
+
+def test_bins_that_are_shared_change_no_tree_where_all_parts_have_the_same_values():
+    drawn = draw_sample(5, 600, WEIGHTS, missing=0.02, twist=hump)
+    coarse = dataclasses.replace(drawn, features=np.round(drawn.features).clip(-1, 1))
+    first = np.arange(coarse.events) < 450
+    earlier, later = coarse.take_events(first), coarse.take_events(~first)
+
+    def fit(*samples, shared):
+        booster = SoftmaxBooster(SMALL, rounds=30, early_stopping_rounds=10 if len(samples) > 1 else None, seed=3)
+        return booster.fit(*samples, bins=booster.bins(coarse) if shared else None)
+
+    for samples in ((earlier, later), (coarse,)):
+        one, other = (fit(*samples, shared=shared) for shared in (False, True))
+        assert one.to_text() == other.to_text()
+        assert one.validation_losses == other.validation_losses
+    assert fit(earlier, later, shared=True).to_text() != fit(later, earlier, shared=True).to_text()
+
+
+def test_bins_of_other_events_are_refused(train, validation):
+    booster = SoftmaxBooster(SMALL, rounds=5, early_stopping_rounds=None)
+    apart = train.take_events(np.arange(train.events) % 2 == 0)
+    elsewhere = dataclasses.replace(validation, event_ids=[f"other {number}" for number in range(validation.events)])
+    for other in (elsewhere, apart):
+        with pytest.raises(InputError, match="are not a part of the 2500"):
+            booster.fit(other, bins=booster.bins(train))

@@ -71,15 +71,25 @@ class SoftmaxBooster:
         self._text: str | None = None
         self._booster: lightgbm.Booster | None = None
 
+    def bins(self, whole: Sample) -> "Bins":
+        """Where values are cut, found once for fits on events and on parts of them; it takes as long as forty trees."""
+        return Bins(whole, self._dataset(whole, self._settings(whole)))
+
     def fit(
-        self, train: Sample, validation: Sample | None = None, told: Callable[[int], None] = lambda _trees: None
+        self,
+        train: Sample,
+        validation: Sample | None = None,
+        told: Callable[[int], None] = lambda _trees: None,
+        bins: "Bins | None" = None,
     ) -> "SoftmaxBooster":
-        """Grow the trees; the same samples, seed and threads give the same text.
+        """Grow the trees; the same samples, bins, seed and threads give the same text.
 
         Args:
             train: Events to learn from.
             validation: Later events that decide when to stop; needed for early stopping.
             told: Is told after each round how many trees there are; what it raises ends the fit.
+            bins: Of a sample that both are parts of, as trees of these parameters gave them; those of `train` if not
+                given.
 
         Returns:
             This model, with the validation events' winner log loss after each round in `validation_losses`.
@@ -90,12 +100,14 @@ class SoftmaxBooster:
         lightgbm = library()
         check_names(train.names)
         callbacks, valid_sets = [lambda step: told(step.iteration + 1)], []
-        settings = self._settings(train)
-        matrix = self._dataset(train, settings)
+        settings = self._settings(train if bins is None else bins.whole)
+        matrix = self._dataset(train, settings) if bins is None else bins.of(train)
         losses: dict[str, dict[str, list[float]]] = {}
         if validation is not None:
             validation.require_names(train.names)
-            valid_sets.append(self._dataset(validation, settings, reference=matrix))
+            valid_sets.append(
+                self._dataset(validation, settings, reference=matrix) if bins is None else bins.of(validation)
+            )
             callbacks.append(lightgbm.record_evaluation(losses))
         if self.early_stopping_rounds is not None:
             self._require_validation(validation)
@@ -215,6 +227,38 @@ class SoftmaxBooster:
                 do="Call `fit` with training events, or `from_text` with a stored model.",
             )
         return self._booster
+
+
+class Bins:
+    """A sample as LightGBM holds it: each value as the number of its bin.
+
+    Args:
+        whole: The sample.
+        dataset: The same as LightGBM's own.
+    """
+
+    def __init__(self, whole: Sample, dataset: "lightgbm.Dataset") -> None:
+        self.whole = whole
+        self._dataset = dataset
+
+    def of(self, part: Sample) -> "lightgbm.Dataset":
+        """The sample, or events of it that stand together.
+
+        Raises:
+            InputError: They are not a part of it.
+        """
+        if part is self.whole:
+            return self._dataset
+        ids = self.whole.event_ids
+        first = ids.index(part.event_ids[0]) if part.event_ids[0] in ids else 0
+        if ids[first : first + part.events] != part.event_ids:
+            raise InputError(
+                f"{part.events} events are not a part of the {self.whole.events} whose bins are known.",
+                allowed="events that stand together in the sample of the bins",
+                do="Fit without bins.",
+            )
+        row = int(self.whole.starts[first])
+        return self._dataset.subset(list(range(row, row + part.rows)))
 
 
 def softmax_derivatives(scores: Floats, starts: Integers, won: Floats) -> tuple[Floats, Floats]:

@@ -89,8 +89,15 @@ class CatBoostTrees:
         """How many trees were kept."""
         return int(self._fitted().tree_count_)
 
+    def bins(self, whole: Sample) -> None:
+        """Nothing: CatBoost finds its borders in each fit."""
+
     def fit(
-        self, train: Sample, validation: Sample | None = None, told: Callable[[int], None] = lambda _trees: None
+        self,
+        train: Sample,
+        validation: Sample | None = None,
+        told: Callable[[int], None] = lambda _trees: None,
+        bins: None = None,  # noqa: ARG002 - there are none
     ) -> Self:
         """Grow the trees; the same samples and seed give the same text.
 
@@ -98,6 +105,7 @@ class CatBoostTrees:
             train: Events to learn from.
             validation: Later events that decide when to stop.
             told: Is told after each round how many trees there are; what it raises ends the fit.
+            bins: There are none.
 
         Raises:
             InputError: CatBoost is not installed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from morningline.training.models.last_days import tuning_parts
 from morningline.training.models.learner import Range
@@ -34,8 +34,13 @@ class Trees(Protocol):
     @property
     def trees(self) -> int: ...  # noqa: D102 - how many there are
 
+    def bins(self, whole: Sample) -> Any: ...  # noqa: ANN401, D102 - what a library knows of features, for more fits
     def fit(  # noqa: D102
-        self, train: Sample, validation: Sample | None = None, told: Callable[[int], None] = ...
+        self,
+        train: Sample,
+        validation: Sample | None = None,
+        told: Callable[[int], None] = ...,
+        bins: Any = None,  # noqa: ANN401
     ) -> Trees: ...
     def log_scores(self, sample: Sample) -> Floats: ...  # noqa: D102
     def importance(self) -> dict[str, float]: ...  # noqa: D102
@@ -80,13 +85,19 @@ def grow(
         fitting: Who is told of progress.
     """
     earlier, later = tuning_parts(train)
-    trial = make(rounds, patience).fit(
-        earlier, later, lambda trees: fitting.progress(f"Growing tree {trees} on trial", 0.45 * trees / rounds)
+    trees = make(rounds, patience)
+    bins = trees.bins(train)
+    trial = trees.fit(
+        earlier,
+        later,
+        lambda grown: fitting.progress(f"Growing tree {grown} on trial", 0.45 * grown / rounds),
+        bins,
     )
     scale = LogPool.fit([trial.log_scores(later)], later.starts, later.won)
     kept = trial.trees
     booster = make(kept, None).fit(
         train,
-        told=lambda trees: fitting.progress(f"Growing tree {trees} of {kept}", 0.45 + 0.55 * trees / kept),
+        told=lambda grown: fitting.progress(f"Growing tree {grown} of {kept}", 0.45 + 0.55 * grown / kept),
+        bins=bins,
     )
     return ScaledTrees(booster, scale)
