@@ -13,6 +13,8 @@ import numpy.typing as npt
 from morningline.kit.compiled import compiled
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
 T = TypeVar("T", np.int32, np.int64, np.float64)
@@ -21,6 +23,9 @@ Integers: TypeAlias = npt.NDArray[np.int64]
 
 Places: TypeAlias = npt.NDArray[np.int32]
 """Positions of rows, and codes: whole numbers from -1 to below 2^31, in half the memory."""
+
+FEW = 64
+"""Where one of so many numbers or fewer is smaller than the one before, numbers are in order but for few."""
 
 DIGIT = 11
 """Bits by which numbers are sorted at once: the counts of a digit's values stay in the processor's cache."""
@@ -44,10 +49,26 @@ def stable_order(codes: Integers | Places, order: Places | None = None) -> Place
 
 def in_order_of(*columns: Integers | Places) -> Places:
     """Positions that sort rows by the first column, equal ones by the next, and last in the order they were in."""
+    if np.count_nonzero(columns[0][1:] < columns[0][:-1]) < len(columns[0]) // FEW:
+        # Rows that come file after file are in order but for late ones: runs of them are merged in a hundredth of the
+        # time, and mostly equal ones stand as they should.
+        order = np.argsort(columns[0], kind="stable").astype(np.int32)
+        if _are_in_order([column[order] for column in columns]):
+            return order
     order = np.arange(len(columns[0]), dtype=np.int32)
     for column in reversed(columns):
         order = stable_order(column, order)
     return order
+
+
+def _are_in_order(columns: Sequence[Integers | Places]) -> bool:
+    """Whether rows are in the order of the first column, equal ones in that of the next, and so on."""
+    alike = np.ones(len(columns[0]) - 1, dtype=np.bool_)
+    for column in columns:
+        if (alike & (column[1:] < column[:-1])).any():
+            return False
+        alike &= column[1:] == column[:-1]
+    return True
 
 
 def ordered(values: Integers | Places) -> tuple[Integers, Integers]:
