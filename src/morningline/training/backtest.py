@@ -143,7 +143,8 @@ def run_backtest(
     tests, folds, told = [], [], []
     for number, split in enumerate(splits):
         parts = split.apply(dataset.sample)
-        share = fitting.part(0.95 * number / len(splits), 0.95 * (number + 1) / len(splits))
+        name = f"fold_{number + 1}" if len(splits) > 1 else ""
+        share = fitting.part(0.95 * number / len(splits), 0.95 * (number + 1) / len(splits), name)
         model = fit(parts.train, parts.validation, learner, parameters, share)
         found = model.probabilities(parts.test)
         tests.append(found)

@@ -1,6 +1,7 @@
 """Boosted trees whose scores compete within the event: LightGBM with a within-event softmax objective."""
 
 from collections.abc import Callable, Mapping
+from itertools import count
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,12 +16,18 @@ from morningline.training.models.growing import (
     gain_shares,
     library,
     read_sealed,
+    telling,
 )
 from morningline.training.models.sealed import seal
+from morningline.training.models.steps import Step, unrecorded
 from morningline.training.sample import Sample
 
 if TYPE_CHECKING:
     import lightgbm
+
+
+# A winner's probability below this counts as this, so that its logarithm is a number.
+_LEAST = 1e-16
 
 
 class SoftmaxBooster:
@@ -81,6 +88,7 @@ class SoftmaxBooster:
         validation: Sample | None = None,
         told: Callable[[int], None] = lambda _trees: None,
         bins: "Bins | None" = None,
+        step: Step = unrecorded,
     ) -> "SoftmaxBooster":
         """Grow the trees; the same samples, bins, seed and threads give the same text.
 
@@ -90,6 +98,7 @@ class SoftmaxBooster:
             told: Is told after each round how many trees there are; what it raises ends the fit.
             bins: Of a sample that both are parts of, as trees of these parameters gave them; those of `train` if not
                 given.
+            step: Is told the winner log loss of both after each round, as far as it is known.
 
         Returns:
             This model, with the validation events' winner log loss after each round in `validation_losses`.
@@ -99,7 +108,7 @@ class SoftmaxBooster:
         """
         lightgbm = library()
         check_names(train.names)
-        callbacks, valid_sets = [lambda step: told(step.iteration + 1)], []
+        callbacks, valid_sets = [telling(told, step)], []
         settings = self._settings(train if bins is None else bins.whole)
         matrix = self._dataset(train, settings) if bins is None else bins.of(train)
         losses: dict[str, dict[str, list[float]]] = {}
@@ -113,7 +122,7 @@ class SoftmaxBooster:
             self._require_validation(validation)
             callbacks.append(lightgbm.early_stopping(self.early_stopping_rounds, verbose=False))
         booster = lightgbm.train(
-            {**settings, **self._goal(train)},
+            {**settings, **self._goal(train, step)},
             matrix,
             num_boost_round=self.rounds,
             valid_sets=valid_sets,
@@ -203,9 +212,9 @@ class SoftmaxBooster:
         )
         return dataset
 
-    def _goal(self, train: Sample) -> dict[str, Any]:
+    def _goal(self, train: Sample, step: Step) -> dict[str, Any]:
         """What the trees are fitted to, in LightGBM's parameters."""
-        return {"objective": _objective(train)}
+        return {"objective": _objective(train, step)}
 
     def _stopping_loss(self, validation: Sample) -> Any:  # noqa: ANN401 - LightGBM's callback types are its own
         """What decides when to stop: a callback that gives `winner_log_loss`."""
@@ -277,9 +286,14 @@ def softmax_derivatives(scores: Floats, starts: Integers, won: Floats) -> tuple[
     return p - won, np.maximum(p * (1.0 - p), 1e-6)
 
 
-def _objective(sample: Sample) -> Any:  # noqa: ANN401 - LightGBM's callback types are its own
+def _objective(sample: Sample, step: Step = unrecorded) -> Any:  # noqa: ANN401 - LightGBM's callback types are its own
+    winners, trees = sample.winner_rows(), count()
+
     def objective(scores: Floats, _: object) -> tuple[Floats, Floats]:
-        return softmax_derivatives(scores, sample.starts, sample.won)
+        gradient, curvature = softmax_derivatives(scores, sample.starts, sample.won)
+        # The gradient of a winner is p - 1, so the loss costs no second look at the rows.
+        step("training_loss", next(trees), float(-np.log(np.maximum(1.0 + gradient[winners], _LEAST)).mean()))
+        return gradient, curvature
 
     return objective
 

@@ -16,6 +16,7 @@ from morningline.training.models.learner import Range, file_of
 from morningline.training.models.pool import LogPool
 from morningline.training.models.scaled_trees import SCALE, TREES, ScaledTrees, grow
 from morningline.training.models.sealed import seal, unseal
+from morningline.training.models.steps import Step, unrecorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -98,6 +99,7 @@ class CatBoostTrees:
         validation: Sample | None = None,
         told: Callable[[int], None] = lambda _trees: None,
         bins: None = None,  # noqa: ARG002 - there are none
+        step: Step = unrecorded,
     ) -> Self:
         """Grow the trees; the same samples and seed give the same text.
 
@@ -106,12 +108,13 @@ class CatBoostTrees:
             validation: Later events that decide when to stop.
             told: Is told after each round how many trees there are; what it raises ends the fit.
             bins: There are none.
+            step: Is told the loss of both after each round.
 
         Raises:
             InputError: CatBoost is not installed.
         """
         model = _catboost().CatBoost(self._settings(stops=validation is not None))
-        teller = _Teller(told)
+        teller = _Teller(told, step)
         model.fit(_pool(train), eval_set=None if validation is None else _pool(validation), callbacks=[teller])
         if teller.raised is not None:
             raise teller.raised
@@ -189,13 +192,18 @@ class CatBoostTrees:
 class _Teller:
     """CatBoost's callback. What is raised in it would come out as an error of CatBoost, so it is kept until the end."""
 
-    def __init__(self, told: Callable[[int], None]) -> None:
-        self.told = told
+    def __init__(self, told: Callable[[int], None], step: Step) -> None:
+        self.told, self.step = told, step
         self.raised: BaseException | None = None
 
     def after_iteration(self, info: Any) -> bool:  # noqa: ANN401 - the library has no types
         """Whether to go on."""
         try:
+            for part, losses in info.metrics.items():
+                name = "training_loss" if part == "learn" else "validation_loss"
+                # There is one loss, with its value after each round so far.
+                (values,) = losses.values()
+                self.step(name, info.iteration, values[-1])
             self.told(info.iteration)
         except BaseException as error:  # noqa: BLE001 - raised again when CatBoost has returned
             self.raised = error

@@ -9,6 +9,7 @@ from morningline.kit.errors import InputError
 from morningline.training.grouped import Floats, group_log_softmax
 from morningline.training.models.likelihood import Likelihood
 from morningline.training.models.standardiser import Standardiser
+from morningline.training.models.steps import Step, unrecorded
 from morningline.training.sample import Sample
 
 
@@ -63,11 +64,12 @@ class ConditionalLogit:
         """How many Newton steps the fit took; raises `InputError` before the fit."""
         return self._require_fit().iterations
 
-    def fit(self, sample: Sample) -> "ConditionalLogit":
+    def fit(self, sample: Sample, step: Step = unrecorded) -> "ConditionalLogit":
         """Learn means, scales and weights from training events; the same sample gives the same bits.
 
         Args:
             sample: The training events.
+            step: Is told the winner log loss before each Newton step.
 
         Returns:
             This model.
@@ -77,7 +79,7 @@ class ConditionalLogit:
         """
         standardiser = Standardiser.fit(sample.features, self.indicator_from, self.indicator_to)
         design = standardiser.transform(sample.features)
-        best = Likelihood(design, sample.starts, sample.won, self.l2).maximise()
+        best = Likelihood(design, sample.starts, sample.won, self.l2).maximise(step)
         self._fitted = _Fitted(
             l2=self.l2,
             indicator_from=self.indicator_from,

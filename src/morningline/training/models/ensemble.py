@@ -114,7 +114,7 @@ class EnsembleLearner:
         chosen = chosen_parameters(learner, parameters.parameters)
         members = []
         for number in range(parameters.members):
-            part = fitting.part(number / parameters.members, (number + 1) / parameters.members)
+            part = fitting.part(number / parameters.members, (number + 1) / parameters.members, f"member_{number + 1}")
             members.append(learner.fit(train, chosen, replace(part, seed=fitting.seed + number)))
         return Ensemble(parameters.learner, tuple(members), parameters.pooling)
 

@@ -17,8 +17,10 @@ from morningline.training.models.growing import (
     gain_shares,
     library,
     read_sealed,
+    telling,
 )
 from morningline.training.models.sealed import seal, unseal
+from morningline.training.models.steps import Step, unrecorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -44,29 +46,31 @@ class Loss:
         objective: LightGBM's name of the objective.
         metric: LightGBM's name of the metric that says when to stop.
         settings: What belongs to both, such as a quantile's level.
+        degree: Residuals of twice the size have a loss of 2 to this power; 0 where targets have no scale.
     """
 
     objective: str
     metric: str
+    degree: int
     settings: Mapping[str, float] = field(default_factory=dict)
 
 
-SQUARED = Loss(objective="regression", metric="l2")
+SQUARED = Loss(objective="regression", metric="l2", degree=2)
 """(y - f)²; its best number is the mean."""
-ABSOLUTE = Loss(objective="regression_l1", metric="l1")
+ABSOLUTE = Loss(objective="regression_l1", metric="l1", degree=1)
 """|y - f|; its best number is the median."""
-LOGISTIC = Loss(objective="binary", metric="binary_logloss")
+LOGISTIC = Loss(objective="binary", metric="binary_logloss", degree=0)
 """-ln of the probability of what happened; the trees' number is its logit."""
 
 
 def huber(threshold: float) -> Loss:
     """Squared up to a residual of `threshold` standard deviations, linear beyond (Huber 1964, Ann. Math. Stat. 35)."""
-    return Loss(objective="huber", metric="huber", settings={"alpha": threshold})
+    return Loss(objective="huber", metric="huber", degree=2, settings={"alpha": threshold})
 
 
 def pinball(level: float) -> Loss:
     """The loss whose best number is the quantile of that level (Koenker & Bassett 1978, Econometrica 46)."""
-    return Loss(objective="quantile", metric="quantile", settings={"alpha": level})
+    return Loss(objective="quantile", metric="quantile", degree=1, settings={"alpha": level})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,6 +189,7 @@ def grow(
     growth: Growth,
     later: Observations | None = None,
     told: Callable[[int], None] = lambda _trees: None,
+    step: Step = unrecorded,
 ) -> GradientTrees:
     """Grow trees; the same rows, seed and threads give the same text.
 
@@ -194,6 +199,7 @@ def grow(
         growth: How.
         later: Rows of later days that decide when to stop; without them all rounds are grown.
         told: Is told after each round how many trees there are; what it raises ends the fit.
+        step: Is told the loss of the later rows after each round, in the unit of the target.
 
     Returns:
         The trees, read back from the text that is stored, so that a saved model cannot differ from a fresh one.
@@ -208,7 +214,7 @@ def grow(
     scale = Scale() if loss is LOGISTIC else Scale.of(train.target)
     settings = growth.settings(loss)
     matrix = _matrix(train, scale, settings)
-    callbacks, unseen = [lambda step: told(step.iteration + 1)], []
+    callbacks, unseen = [telling(told, step, scale.spread**loss.degree)], []
     if later is not None:
         later.require_names(train.names)
         unseen.append(_matrix(later, scale, settings, reference=matrix))
@@ -226,7 +232,7 @@ def grow_tuned(train: Observations, loss: Loss, growth: Growth, fitting: Fitting
         train: Rows of two days or more.
         loss: What is made small.
         growth: How.
-        fitting: Told of each tree.
+        fitting: Told of each tree, and of the loss of the last days on trial.
 
     Raises:
         InputError: As `grow`.
@@ -239,6 +245,7 @@ def grow_tuned(train: Observations, loss: Loss, growth: Growth, fitting: Fitting
         growth,
         later,
         lambda trees: fitting.progress(f"Growing tree {trees} on trial", 0.5 * trees / growth.rounds),
+        fitting.under("trial").step,
     )
     wanted = max(trial.trees, 1)
     return grow(

@@ -9,9 +9,12 @@ from morningline.kit.errors import InputError
 from morningline.training.models.sealed import unseal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import lightgbm
+
+    from morningline.training.models.steps import Step
+
 
 # About 10^5 rows, 10^2 features and a weak signal: slow learning, small trees, large leaves.
 DEFAULT_PARAMETERS: Mapping[str, Any] = {
@@ -87,6 +90,23 @@ def fixed(parameters: Mapping[str, Any], *, seed: int, threads: int) -> dict[str
         "force_col_wise": True,
         "verbosity": -1,
     }
+
+
+def telling(told: Callable[[int], None], step: Step, unit: float = 1.0) -> Callable[[Any], None]:
+    """LightGBM's callback that says after each round how many trees there are, and the loss of what they have not seen.
+
+    Args:
+        told: Is told how many.
+        step: Is told the loss, where there are rows that decide when to stop.
+        unit: What LightGBM's loss is multiplied by.
+    """
+
+    def after_round(state: Any) -> None:  # noqa: ANN401 - the library's own
+        for _, _, loss, *_ in state.evaluation_result_list or ():
+            step("validation_loss", state.iteration + 1, unit * loss)
+        told(state.iteration + 1)
+
+    return after_round
 
 
 def check_names(names: tuple[str, ...]) -> None:

@@ -6,10 +6,11 @@ Each is of one kind: `group` says who wins an event, `binary` whether something 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, cast, runtime_checkable
 
 from morningline.kit.errors import InputError
+from morningline.training.models.steps import Step, unrecorded
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -36,19 +37,29 @@ class Fitting:
         seed: Seed of everything random.
         threads: CPU threads; the same number gives the same bits.
         progress: Told what is being done and the share done.
+        step: Told what is known after a step: `training_loss` or `validation_loss`, how many trees there are (or which
+            step it is), and the loss. Only what is calculated anyway is told, and what is told changes no bit.
     """
 
     seed: int
     threads: int
     progress: Callable[[str, float], None]
+    step: Step = unrecorded
 
-    def part(self, low: float, high: float) -> Fitting:
-        """The same for a part of the work, whose progress runs from `low` to `high` of the whole."""
-        return Fitting(
-            seed=self.seed,
-            threads=self.threads,
-            progress=lambda doing, done: self.progress(doing, low + done * (high - low)),
-        )
+    def part(self, low: float, high: float, name: str = "") -> Fitting:
+        """The same for a part of the work, whose progress runs from `low` to `high` of the whole.
+
+        Args:
+            low: Share of the whole that is done when the part begins.
+            high: The same when it ends.
+            name: What its steps are named under, such as `rehearsal_1`.
+        """
+        part = self.under(name) if name else self
+        return replace(part, progress=lambda doing, done: self.progress(doing, low + done * (high - low)))
+
+    def under(self, name: str) -> Fitting:
+        """The same, whose steps are told as `name/...`, so that those of two parts do not meet."""
+        return replace(self, step=lambda what, step, value: self.step(f"{name}/{what}", step, value))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ import numpy as np
 
 from morningline.kit.errors import DataError
 from morningline.training.grouped import Floats, Integers, Singles, group_log_softmax, group_sums, spread
+from morningline.training.models.steps import Step, unrecorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -104,8 +105,11 @@ class Likelihood:
             gradient = gradient + (p[rows] - self.won[rows]) @ centred
         return gradient, hessian
 
-    def maximise(self) -> Maximum:
+    def maximise(self, step: Step = unrecorded) -> Maximum:
         """Find the weights of the largest penalised likelihood by damped Newton steps from zero.
+
+        Args:
+            step: Is told the winner log loss, the penalty left out, before each Newton step.
 
         Returns:
             The maximum. Of equally good weights, as two identical columns give, the shortest are taken.
@@ -117,15 +121,17 @@ class Likelihood:
         for iteration in range(1, _MOST_ITERATIONS + 1):
             log_p = self.log_probabilities(weights)
             loss = self._value(log_p, weights)
+            penalty = 0.5 * self.l2 * float(weights @ weights)
+            step("training_loss", iteration - 1, (loss - penalty) / (len(self.starts) - 1))
             if self.l2 == 0 and loss < _LOSS_OF_A_KNOWN_WINNER * (len(self.starts) - 1):
                 break
             gradient, hessian = self.derivatives(log_p, weights)
-            step = _newton_step(gradient, hessian)
-            squared_decrement = float(-gradient @ step)
+            change = _newton_step(gradient, hessian)
+            squared_decrement = float(-gradient @ change)
             if squared_decrement / 2 < _GAIN_NOT_WORTH_A_STEP:
-                weights = weights + step
+                weights = weights + change
                 return Maximum(weights, self.value(weights), iteration)
-            weights = self._damped(weights, step, loss, squared_decrement)
+            weights = self._damped(weights, change, loss, squared_decrement)
         raise DataError(
             "No finite weights are best: some values tell the winner of the events (or there is no choice).",
             allowed="values known before the event, in events of two entrants or more",

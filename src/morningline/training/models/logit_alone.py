@@ -63,7 +63,7 @@ class LogitLearner:
     def fit(self, train: Sample, parameters: LogitParameters, fitting: Fitting) -> LogitAlone:
         """Fit the weights."""
         fitting.progress("Fitting the conditional logit", 0.0)
-        return LogitAlone(ConditionalLogit(parameters.l2).fit(train))
+        return LogitAlone(ConditionalLogit(parameters.l2).fit(train, fitting.under("logit").step))
 
     def read(self, files: Mapping[str, str], *, threads: int) -> LogitAlone:  # noqa: ARG002 - it needs none
         """Read what `files` wrote."""

@@ -87,14 +87,15 @@ class LogitAndTreesLearner:
         rehearsals = []
         parts = list(rehearsal_parts(train))
         for number, (earlier, later) in enumerate(parts):
-            share = fitting.part(0.6 * number / len(parts), 0.6 * (number + 1) / len(parts))
+            share = fitting.part(0.6 * number / len(parts), 0.6 * (number + 1) / len(parts), f"rehearsal_{number + 1}")
             share.progress(f"Rehearsal {number + 1} of {len(parts)}", 0.0)
             rehearsals.append(_rehearse(earlier, later, parameters, share))
         by_logit, by_trees = (Said.joined([getattr(one, name) for one in rehearsals]) for name in ("logit", "booster"))
         pool = LogPool.fit([by_logit.log_p, by_trees.log_p], by_logit.starts, by_logit.won)
         rehearsed = replace(by_logit, log_p=pool.log_scores([by_logit.log_p, by_trees.log_p], by_logit.starts))
         fitting.progress("Fitting the conditional logit", 0.6)
-        logit = ConditionalLogit(parameters.l2).fit(train)
+        whole = fitting.under("whole")
+        logit = ConditionalLogit(parameters.l2).fit(train, whole.under("logit").step)
         trees = round(sum(one.trees for one in rehearsals) / len(rehearsals))
         booster = SoftmaxBooster(
             parameters.booster,
@@ -103,7 +104,9 @@ class LogitAndTreesLearner:
             seed=fitting.seed,
             threads=fitting.threads,
         ).fit(
-            train, told=lambda grown: fitting.progress(f"Growing tree {grown} of {trees}", 0.65 + 0.35 * grown / trees)
+            train,
+            told=lambda grown: fitting.progress(f"Growing tree {grown} of {trees}", 0.65 + 0.35 * grown / trees),
+            step=whole.under("trees").step,
         )
         return LogitAndTrees(logit, booster, pool, rehearsed)
 
@@ -125,7 +128,7 @@ class _Rehearsal(NamedTuple):
 
 
 def _rehearse(earlier: Sample, later: Sample, parameters: Parameters, fitting: Fitting) -> _Rehearsal:
-    logit = ConditionalLogit(parameters.l2).fit(earlier)
+    logit = ConditionalLogit(parameters.l2).fit(earlier, fitting.under("logit").step)
     booster = SoftmaxBooster(
         parameters.booster,
         rounds=parameters.rounds,
@@ -136,6 +139,7 @@ def _rehearse(earlier: Sample, later: Sample, parameters: Parameters, fitting: F
         earlier,
         later,
         lambda grown: fitting.progress(f"Growing tree {grown} in rehearsal", grown / parameters.rounds),
+        fitting.under("trees").step,
     )
     by_logit, by_trees = (
         Said(model.log_scores(later), later.starts, later.won, later.days) for model in (logit, booster)

@@ -85,7 +85,7 @@ def grow_quantiles(train: Observations, levels: Sequence[float], growth: Growth,
     """
     members = []
     for place, level in enumerate(levels):
-        part = fitting.part(place / len(levels), (place + 1) / len(levels))
+        part = fitting.part(place / len(levels), (place + 1) / len(levels), f"quantile_{level:g}")
         members.append(grow_tuned(train, pinball(level), growth, part))
     return QuantileTrees(tuple(levels), tuple(members))
 

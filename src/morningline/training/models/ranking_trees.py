@@ -10,6 +10,7 @@ from morningline.training.models.pool import LogPool
 from morningline.training.models.softmax_trees import SoftmaxTreesLearner
 
 if TYPE_CHECKING:
+    from morningline.training.models.steps import Step
     from morningline.training.sample import Sample
 
 
@@ -22,7 +23,7 @@ class RankingBooster(SoftmaxBooster):
     explained 0.142 where this explained 0.157, and what it bounds is what `SoftmaxBooster` fits without a bound.
     """
 
-    def _goal(self, train: Sample) -> dict[str, Any]:
+    def _goal(self, train: Sample, step: Step) -> dict[str, Any]:  # noqa: ARG002 - LightGBM says no loss of its own
         # An entrant stands against all others, not only against those that the scores put first.
         return {"objective": "lambdarank", "lambdarank_truncation_level": int(train.sizes.max())}
 

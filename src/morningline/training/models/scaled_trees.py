@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from morningline.training.grouped import Floats
     from morningline.training.models.learner import Fitting
+    from morningline.training.models.steps import Step
     from morningline.training.sample import Sample
 
 BOOSTER_SPACE: Mapping[str, Range] = {
@@ -41,6 +42,7 @@ class Trees(Protocol):
         validation: Sample | None = None,
         told: Callable[[int], None] = ...,
         bins: Any = None,  # noqa: ANN401
+        step: Step = ...,
     ) -> Trees: ...
     def log_scores(self, sample: Sample) -> Floats: ...  # noqa: D102
     def importance(self) -> dict[str, float]: ...  # noqa: D102
@@ -82,7 +84,7 @@ def grow(
         rounds: Most trees.
         patience: Rounds without gain after which the first growing stops.
         train: Events that are over.
-        fitting: Who is told of progress.
+        fitting: Who is told of progress and steps: those on trial, and those of the whole.
     """
     earlier, later = tuning_parts(train)
     trees = make(rounds, patience)
@@ -92,6 +94,7 @@ def grow(
         later,
         lambda grown: fitting.progress(f"Growing tree {grown} on trial", 0.45 * grown / rounds),
         bins,
+        fitting.under("trial").step,
     )
     scale = LogPool.fit([trial.log_scores(later)], later.starts, later.won)
     kept = trial.trees
@@ -99,5 +102,6 @@ def grow(
         train,
         told=lambda grown: fitting.progress(f"Growing tree {grown} of {kept}", 0.45 + 0.55 * grown / kept),
         bins=bins,
+        step=fitting.under("whole").step,
     )
     return ScaledTrees(booster, scale)

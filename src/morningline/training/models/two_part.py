@@ -152,9 +152,10 @@ class TwoPartLearner:
         some = _not_zero(seen)
         growth = parameters.growth(fitting)
         whether = replace(seen, target=(seen.target != 0).astype(np.float64))
-        happens = grow_tuned(whether, LOGISTIC, growth, fitting.part(0.0, 0.2))
-        amounts = grow_quantiles(some, amount_levels(parameters.level), growth, fitting.part(0.2, 0.9))
-        mean = grow_tuned(some, SQUARED, growth, fitting.part(0.9, 0.95)) if parameters.point == "mean" else None
+        happens = grow_tuned(whether, LOGISTIC, growth, fitting.part(0.0, 0.2, "happens"))
+        amounts = grow_quantiles(some, amount_levels(parameters.level), growth, fitting.part(0.2, 0.9, "amounts"))
+        rest = fitting.part(0.9, 0.95, "mean")
+        mean = grow_tuned(some, SQUARED, growth, rest) if parameters.point == "mean" else None
         fitting.progress("Fitting the interval on held-back days", 0.95)
         # Without a margin yet: this one changes nothing.
         bare = Mixture(SplitConformal(parameters.level, 0.0, 0), parameters.point, bool((train.target >= 0).all()))
