@@ -7,8 +7,8 @@ from morningline.facts.table import Catalog, Reference, Table, day, instant, num
 ALIASES = ("champion", "challenger", "previous")
 """What a model may be to its task."""
 
-STATUSES = ("running", "succeeded", "failed", "cancelled")
-"""How a training stands."""
+STATUSES = ("running", "succeeded", "pruned", "failed", "cancelled")
+"""How a training stands; pruned is a trial of a tuning that was given up."""
 
 VERDICTS = ("adopt", "reject", "not_decided")
 OUTCOMES = ("first", "adopted", "forced", "refused", "rolled_back")
@@ -88,7 +88,7 @@ class ExperimentRuns(dy.Schema):
     attempt = dy.Int32(min=1, description="How often it was begun: a run whose worker dies is begun again.")
     configuration = text("What was asked, as JSON.", sql_type="jsonb")
     asked_by = text("Who asked.")
-    parent = text("The tuning study it is a trial of.", null=True)
+    parent = text("The training whose tuning it is a trial of.", null=True)
     seed = dy.Int64(description="Seed of everything random.")
     code_version = text("Version of the program and hash of its source.")
     dataset_hash = text("Hash of the dataset, once it is known.", null=True)
@@ -163,7 +163,7 @@ RECORDS = Catalog(
             grain="a training",
             stage="record",
             references=(Reference(("experiment",), "experiments"), Reference(("model_id",), "models")),
-            indexes=(("experiment", "started_at"), ("model_id",)),
+            indexes=(("experiment", "started_at"), ("model_id",), ("parent",)),
         ),
         Table(
             name="experiment_parameters",

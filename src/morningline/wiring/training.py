@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -135,16 +135,20 @@ def train(program: Program, request: TrainRequest, told: Told, recorder: Recorde
     given = _prepared(program, request, stages)
     if recorder is not None:
         _record_data(recorder, given)
+        given = replace(given, fitting=replace(given.fitting, step=recorder.metric))
     tuned, parameters = None, request.parameters
     if request.tuning is not None:
         stages.enter("tune", f"Looking for parameters of {request.model}")
-        tuned = tune(program.database, _question(request, given, given.fitting.part(*_share("tune"))))
+        question = _question(request, given, given.fitting.part(*_share("tune")))
+        if recorder is not None:
+            question = replace(question, tried=recorder.tried)
+        tuned = tune(program.database, question)
         parameters = tuned.parameters
     stages.enter("fit", f"Fitting {request.model}")
     chosen = chosen_parameters(group_learner(request.model), parameters)
     if recorder is not None:
         recorder.parameters({"learner": request.model, **msgspec.to_builtins(chosen), "threads": given.fitting.threads})
-    result = run_backtest(given.dataset, given.folds, request.model, chosen, given.fitting.part(*_share("fit")))
+    result = run_backtest(given.dataset, given.folds, request.model, chosen, given.fitting.part(*_share("fit"), "fit"))
     stages.enter("evaluate", "Comparing with the market")
     summary = {"dataset": given.dataset.hash, **result.summary(f"{given.domain.event_noun}s")}
     if tuned is not None:
@@ -225,7 +229,9 @@ def _question(request: TrainRequest, given: _Prepared, fitting: Fitting) -> Ques
 def _worth(request: TrainRequest, given: _Prepared, tuned: Backtest) -> dict[str, Any]:
     """What tuning was worth on the test events, which no trial has seen: ΔR² over the default, with its verdict."""
     chosen = chosen_parameters(group_learner(request.model), request.parameters)
-    default = run_backtest(given.dataset, given.folds, request.model, chosen, given.fitting.part(*_share("evaluate")))
+    default = run_backtest(
+        given.dataset, given.folds, request.model, chosen, given.fitting.part(*_share("evaluate"), "default")
+    )
     ours, theirs = (
         one.outcomes.filter(one.outcomes["part"] == "test")["market_free"].to_numpy() for one in (tuned, default)
     )

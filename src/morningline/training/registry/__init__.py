@@ -14,6 +14,7 @@ from morningline.training.registry.experiments import (
     step_metrics,
     trainings,
     trainings_of_model,
+    trials_of,
 )
 from morningline.training.registry.gate import PREDICTED, ModelComparison, compare_unseen, judge_of
 from morningline.training.registry.mirror import Mirrored, MlflowMirror
@@ -22,6 +23,7 @@ from morningline.training.registry.recorder import Recorder
 from morningline.training.registry.recording import recording
 from morningline.training.registry.retention import Forgotten, forget
 from morningline.training.registry.scores import ScoredBy, scores_of
+from morningline.training.registry.trials import trial_id
 from morningline.training.registry.unseen import Unseen, judged_rows, kept_outcomes, unseen
 from morningline.training.registry.versions import (
     Provenance,
@@ -74,5 +76,7 @@ __all__ = [
     "step_metrics",
     "trainings",
     "trainings_of_model",
+    "trial_id",
+    "trials_of",
     "unseen",
 ]

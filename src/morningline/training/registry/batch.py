@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from morningline.training.registry.trials import write_trials
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
     import psycopg
+
+    from morningline.training.registry.trials import TrialRecord
 
 # Only the attempt that has the run may write: a frozen worker that wakes up finds no row here.
 MINE = "WITH mine AS (SELECT id FROM experiment_runs WHERE id = %(run)s AND attempt = %(attempt)s FOR SHARE)"
@@ -47,15 +51,17 @@ class Batch:
         metrics: Name and step to value and when it was recorded (UTC).
         artefacts: Path relative to the workspace to SHA-256 and bytes.
         facts: Name to value, of `FACTS`.
+        trials: Number to trial of a tuning, as it stands.
     """
 
     parameters: dict[str, str] = field(default_factory=dict)
     metrics: dict[tuple[str, int], tuple[float, datetime]] = field(default_factory=dict)
     artefacts: dict[str, tuple[str, int]] = field(default_factory=dict)
     facts: dict[str, Any] = field(default_factory=dict)
+    trials: dict[int, TrialRecord] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.parameters) + len(self.metrics) + len(self.artefacts) + len(self.facts)
+        return sum(len(part) for part in vars(self).values())
 
     def then(self, later: Batch) -> Batch:
         """Both as one."""
@@ -64,6 +70,7 @@ class Batch:
             {**self.metrics, **later.metrics},
             {**self.artefacts, **later.artefacts},
             {**self.facts, **later.facts},
+            {**self.trials, **later.trials},
         )
 
 
@@ -80,6 +87,7 @@ def write(connection: psycopg.Connection[Any], run_id: str, attempt: int, batch:
                 connection.execute(sql.encode(), {**mine, **columns})
         if batch.facts:
             connection.execute(DESCRIBE.encode(), {**mine, **{name: batch.facts.get(name) for name in FACTS}})
+        write_trials(connection, run_id, attempt, list(batch.trials.values()))
 
 
 def _columns(rows: Iterator[tuple[Any, ...]]) -> dict[str, list[Any]]:

@@ -9,6 +9,7 @@ import msgspec
 
 from morningline.kit.clock import utc_now
 from morningline.kit.errors import InputError, NotFoundError
+from morningline.training.registry.trials import CLOSE
 from morningline.training.registry.versions import code_version
 
 if TYPE_CHECKING:
@@ -38,9 +39,19 @@ FINISH = """
     UPDATE experiment_runs SET status = %(status)s, ended_at = %(now)s, error = %(error)s, mirror = %(mirror)s
     WHERE id = %(id)s AND attempt = %(attempt)s
 """
+# From the last step of each name to that of the name before it: learning curves have thousands of steps.
 LAST_METRICS = """
-    SELECT DISTINCT ON (run_id, name) run_id, name, value FROM experiment_metrics WHERE run_id = ANY(%s)
-    ORDER BY run_id, name, step DESC
+    WITH RECURSIVE last AS (
+        SELECT r.id AS run_id, m.name, m.value FROM unnest(%s::text[]) AS r (id) CROSS JOIN LATERAL (
+            SELECT name, value FROM experiment_metrics WHERE run_id = r.id ORDER BY name DESC, step DESC LIMIT 1
+        ) AS m
+        UNION ALL
+        SELECT last.run_id, m.name, m.value FROM last CROSS JOIN LATERAL (
+            SELECT name, value FROM experiment_metrics WHERE run_id = last.run_id AND name < last.name
+            ORDER BY name DESC, step DESC LIMIT 1
+        ) AS m
+    )
+    SELECT run_id, name, value FROM last ORDER BY run_id, name
 """
 
 
@@ -55,7 +66,7 @@ class TrainingStart:
         configuration: What was asked, as JSON values.
         asked_by: Who asked.
         seed: Seed of everything random.
-        parent: The tuning study it is a trial of.
+        parent: The training whose tuning it is a trial of.
     """
 
     run_id: str
@@ -72,8 +83,10 @@ class ExperimentRun:
     """A training: a row of the table `experiment_runs`, and what it recorded.
 
     Attributes:
-        status: running, succeeded, failed or cancelled.
+        status: running, succeeded, failed or cancelled; of a trial also pruned.
         attempt: How often it was begun.
+        parent: The training whose tuning it is a trial of; None where it is none.
+        trials: How many trials its own tuning has.
         mirror: What came of mirroring it to MLflow; None where that was not asked.
         parameters: Name to value, as text.
         metrics: Name to the value at the last step.
@@ -97,12 +110,16 @@ class ExperimentRun:
     error: str | None
     model_id: str | None
     mirror: str | None
+    trials: int = 0
     parameters: dict[str, str] = field(default_factory=dict)
     metrics: dict[str, float] = field(default_factory=dict)
 
 
-COLUMNS = tuple(one.name for one in fields(ExperimentRun) if one.name not in {"parameters", "metrics"})
-SELECTED = ", ".join(COLUMNS)
+COLUMNS = tuple(one.name for one in fields(ExperimentRun) if one.name not in {"trials", "parameters", "metrics"})
+SELECT = f"""
+    SELECT {", ".join(COLUMNS)}, (SELECT count(*) FROM experiment_runs AS c WHERE c.parent = r.id) AS trials
+    FROM experiment_runs AS r
+"""  # noqa: S608 - our own names
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,9 +127,10 @@ class Experiment:
     """Trainings that belong together, counted.
 
     Attributes:
-        runs: Its trainings.
+        runs: Its trainings, trials of a tuning left out.
         succeeded: Those that came to their end.
         models: Models they registered.
+        trials: Trials of their tunings.
         last_at: When the last one began (UTC).
     """
 
@@ -122,6 +140,7 @@ class Experiment:
     runs: int
     succeeded: int
     models: int
+    trials: int
     last_at: datetime | None
 
 
@@ -167,15 +186,18 @@ def finish(
 ) -> None:
     """Close the record of a training, in the caller's transaction; an attempt that was taken over tells nothing."""
     told = {"error": error and error[:LONGEST], "mirror": mirror and mirror[:LONGEST]}
-    connection.execute(FINISH, {"id": run_id, "attempt": attempt, "status": status, "now": utc_now(), **told})
+    ended = {"id": run_id, "attempt": attempt, "status": status, "now": utc_now(), **told}
+    connection.execute(FINISH, ended)
+    connection.execute(CLOSE, ended)
 
 
 def list_experiments(connection: psycopg.Connection[Any], task: str | None = None) -> list[Experiment]:
     """Every experiment, or those of a task, the one with the newest training first."""
     rows = connection.execute(
         """
-        SELECT e.name, e.task, e.created_at, count(r.id), count(r.id) FILTER (WHERE r.status = 'succeeded'),
-            count(DISTINCT r.model_id), max(r.started_at)
+        SELECT e.name, e.task, e.created_at, count(r.id) FILTER (WHERE r.parent IS NULL),
+            count(r.id) FILTER (WHERE r.parent IS NULL AND r.status = 'succeeded'), count(DISTINCT r.model_id),
+            count(r.parent), max(r.started_at)
         FROM experiments AS e LEFT JOIN experiment_runs AS r ON r.experiment = e.name
         WHERE %(task)s::text IS NULL OR e.task = %(task)s
         GROUP BY e.name ORDER BY max(r.started_at) DESC NULLS LAST, e.name
@@ -187,9 +209,15 @@ def list_experiments(connection: psycopg.Connection[Any], task: str | None = Non
 
 
 def list_trainings(
-    connection: psycopg.Connection[Any], experiment: str, *, limit: int | None = None
+    connection: psycopg.Connection[Any], experiment: str, *, limit: int | None = None, trials: bool = False
 ) -> list[ExperimentRun]:
     """The trainings of an experiment with what they recorded, newest first.
+
+    Args:
+        connection: An open connection.
+        experiment: Its name.
+        limit: At most so many; trials are not counted.
+        trials: Each training is followed by the trials of its tuning, in their order.
 
     Raises:
         NotFoundError: There is no such experiment.
@@ -197,8 +225,22 @@ def list_trainings(
     if connection.execute("SELECT FROM experiments WHERE name = %s", (experiment,)).fetchone() is None:
         known = ", ".join(one.name for one in list_experiments(connection))
         raise NotFoundError(f"There is no experiment {experiment!r}.", allowed=known or "none: nothing was trained yet")
-    sql = f"SELECT {SELECTED} FROM experiment_runs WHERE experiment = %s ORDER BY started_at DESC, id LIMIT %s"  # noqa: S608 - our own names
-    return _with_records(connection, connection.execute(sql.encode(), (experiment, limit)).fetchall())
+    sql = f"{SELECT} WHERE experiment = %s AND parent IS NULL ORDER BY started_at DESC, id LIMIT %s"
+    rows = connection.execute(sql.encode(), (experiment, limit)).fetchall()
+    found = _with_records(connection, rows)
+    if not trials:
+        return found
+    children = trials_of(connection, [one.id for one in found])
+    return [run for one in found for run in (one, *children[one.id])]
+
+
+def trials_of(connection: psycopg.Connection[Any], ids: Sequence[str]) -> dict[str, list[ExperimentRun]]:
+    """The trials of each training's tuning with what they recorded, in their order."""
+    sql = f"{SELECT} WHERE parent = ANY(%s) ORDER BY parent, (configuration->>'trial')::integer, started_at, id"
+    found: dict[str, list[ExperimentRun]] = {one: [] for one in ids}
+    for run in _with_records(connection, connection.execute(sql.encode(), (list(ids),)).fetchall()):
+        found[str(run.parent)].append(run)
+    return found
 
 
 def trainings(connection: psycopg.Connection[Any], ids: Sequence[str]) -> list[ExperimentRun]:
@@ -207,7 +249,7 @@ def trainings(connection: psycopg.Connection[Any], ids: Sequence[str]) -> list[E
     Raises:
         NotFoundError: There is none of an id.
     """
-    sql = f"SELECT {SELECTED} FROM experiment_runs WHERE id = ANY(%s)"  # noqa: S608 - our own names
+    sql = f"{SELECT} WHERE id = ANY(%s)"
     found = {
         run.id: run for run in _with_records(connection, connection.execute(sql.encode(), (list(ids),)).fetchall())
     }
@@ -221,7 +263,7 @@ def trainings(connection: psycopg.Connection[Any], ids: Sequence[str]) -> list[E
 
 def trainings_of_model(connection: psycopg.Connection[Any], model_id: str) -> list[ExperimentRun]:
     """The trainings that gave a model, the first one first."""
-    sql = f"SELECT {SELECTED} FROM experiment_runs WHERE model_id = %s ORDER BY started_at, id"  # noqa: S608 - our own names
+    sql = f"{SELECT} WHERE model_id = %s ORDER BY started_at, id"
     return _with_records(connection, connection.execute(sql.encode(), (model_id,)).fetchall())
 
 
@@ -249,6 +291,8 @@ def _with_records(connection: psycopg.Connection[Any], rows: Sequence[tuple[Any,
     for run_id, name, value in connection.execute(LAST_METRICS, (ids,)):
         metrics[run_id][name] = value
     return [
-        ExperimentRun(**dict(zip(COLUMNS, row, strict=True)), parameters=parameters[row[0]], metrics=metrics[row[0]])
+        ExperimentRun(
+            **dict(zip((*COLUMNS, "trials"), row, strict=True)), parameters=parameters[row[0]], metrics=metrics[row[0]]
+        )
         for row in rows
     ]

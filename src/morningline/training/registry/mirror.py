@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import threading
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -14,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from morningline.kit.settings import mask_url
+from morningline.training.registry.mlflow_words import TAG, key, tags
+from morningline.training.registry.nested import NestedRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -27,9 +28,8 @@ WAIT_SECONDS = 30.0
 """How long the end of a training waits for what is still to be mirrored."""
 
 STATUSES = {"succeeded": "FINISHED", "failed": "FAILED", "cancelled": "KILLED"}
-TAG = "morningline"
-# What MLflow takes at most in one call, of a parameter's value and of a tag's.
-METRICS, PARAMETERS, LONGEST_PARAMETER, LONGEST_TAG = 1000, 100, 6000, 5000
+# What MLflow takes at most in one call, and of a parameter's value.
+METRICS, PARAMETERS, LONGEST_PARAMETER = 1000, 100, 6000
 
 QUIET = {
     # A training makes no call but to the server that was named.
@@ -69,6 +69,7 @@ class MlflowMirror:
         self._reason: str | None = None
         self._client: Any = None
         self._run = ""
+        self._trials: NestedRuns | None = None
         self._thread = threading.Thread(target=self._work, name="morningline-mlflow", daemon=True)
 
     def begin(self, start: TrainingStart, attempt: int) -> None:
@@ -82,7 +83,7 @@ class MlflowMirror:
 
     def end(self, status: str) -> Mirrored:
         """Close the run there, and tell what came of it."""
-        self._todo.put(lambda: self._client.set_terminated(self._run, STATUSES[status]))
+        self._todo.put(lambda: self._close(status))
         self._todo.put(None)
         deadline = monotonic() + self._wait_seconds
         self._thread.join(max(deadline - monotonic(), 0))
@@ -112,13 +113,12 @@ class MlflowMirror:
 
         self._client = MlflowClient(tracking_uri=self._uri)
         experiment = self._experiment(start.experiment)
-        if attempt > 1:
-            self._close_earlier(experiment, start.run_id)
-        tags = {
+        earlier = self._earlier(experiment, start.run_id) if attempt > 1 else []
+        facts = {
             "mlflow.runName": start.run_id,
             "mlflow.user": start.asked_by,
             "mlflow.source.name": TAG,
-            **_tags(
+            **tags(
                 run_id=start.run_id,
                 attempt=attempt,
                 task=start.task,
@@ -127,7 +127,10 @@ class MlflowMirror:
                 configuration=msgspec.json.encode(dict(start.configuration)).decode(),
             ),
         }
-        self._run = self._client.create_run(experiment, tags=tags).info.run_id
+        self._run = self._client.create_run(experiment, tags=facts).info.run_id
+        self._trials = NestedRuns(self._client, experiment, self._run, start)
+        for run in earlier:
+            self._trials.adopt(run, run.data.tags[f"{TAG}.run_id"])
 
     def _experiment(self, name: str) -> str:
         from mlflow.exceptions import MlflowException
@@ -143,43 +146,44 @@ class MlflowMirror:
                     raise
         return str(found.experiment_id)
 
-    def _close_earlier(self, experiment: str, run_id: str) -> None:
+    def _earlier(self, experiment: str, run_id: str) -> list[Any]:
+        """Close what an earlier attempt left open; returns the trials it mirrored."""
         for run in self._client.search_runs([experiment], f"tags.`{TAG}.run_id` = '{run_id}'"):
             if run.info.status == "RUNNING":
                 self._client.set_terminated(run.info.run_id, STATUSES["cancelled"])
+        return list(self._client.search_runs([experiment], f"tags.`{TAG}.parent` = '{run_id}'"))
+
+    def _close(self, status: str) -> None:
+        if self._trials is not None:
+            self._trials.end()
+        self._client.set_terminated(self._run, STATUSES[status])
 
     def _log(self, batch: Batch) -> None:
         from mlflow.entities import Metric, Param, RunTag
 
         metrics = [
-            Metric(_key(name), value, int(at.timestamp() * 1000), step)
+            Metric(key(name), value, int(at.timestamp() * 1000), step)
             for (name, step), (value, at) in batch.metrics.items()
         ]
-        parameters = [Param(_key(name), text[:LONGEST_PARAMETER]) for name, text in batch.parameters.items()]
+        parameters = [Param(key(name), text[:LONGEST_PARAMETER]) for name, text in batch.parameters.items()]
         files = {
             f"artefact.{path}": f"sha256:{digest} {size} bytes" for path, (digest, size) in batch.artefacts.items()
         }
-        tags = [RunTag(name, value) for name, value in _tags(**batch.facts, **files).items()]
+        facts = [RunTag(name, value) for name, value in tags(**batch.facts, **files).items()]
         for part in _parts(metrics, METRICS):
             self._client.log_batch(self._run, metrics=part)
         for part in _parts(parameters, PARAMETERS):
             self._client.log_batch(self._run, params=part)
-        for part in _parts(tags, PARAMETERS):
+        for part in _parts(facts, PARAMETERS):
             self._client.log_batch(self._run, tags=part)
+        if self._trials is not None:
+            for record in batch.trials.values():
+                self._trials.tell(record)
 
 
 def _parts(items: Sequence[Any], most: int) -> Iterator[Sequence[Any]]:
     for first in range(0, len(items), most):
         yield items[first : first + most]
-
-
-def _tags(**values: object) -> dict[str, str]:
-    return {_key(f"{TAG}.{name}"): str(value)[:LONGEST_TAG] for name, value in values.items() if value is not None}
-
-
-def _key(name: str) -> str:
-    """A name as MLflow takes it."""
-    return re.sub(r"[^\w\-. :/]", "_", name, flags=re.ASCII)[:250]
 
 
 def _words(error: Exception, uri: str) -> str:

@@ -12,15 +12,17 @@ from morningline.kit.clock import utc_now
 from morningline.kit.errors import DatabaseError, InputError
 from morningline.training.registry.artefacts import file_sha256
 from morningline.training.registry.batch import Batch, write
+from morningline.training.registry.trials import TrialRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import psycopg
 
     from morningline.kit.database import Database
     from morningline.training.registry.mirror import MlflowMirror
+    from morningline.training.tuning.study import Trial
 
 LOG = logging.getLogger(__name__)
 
@@ -62,6 +64,7 @@ class Recorder:
         self.run_id, self.attempt = run_id, attempt
         self.database, self._root, self._mirror = database, root, mirror
         self._waiting = Batch()
+        self._tried: tuple[Trial, ...] = ()
         self._changed = threading.Condition()
         self._writing = threading.Lock()
         self._closed = False
@@ -120,6 +123,14 @@ class Recorder:
     def model(self, model_id: str) -> None:
         """Take down which model the training registered, whose row is committed."""
         self._take(Batch(facts={"model_id": model_id}))
+
+    def tried(self, trials: Sequence[Trial]) -> None:
+        """Take down the trials of a tuning, as they stand: each is a training of its own, a child of this one."""
+        now = utc_now()
+        news = {trial.number: TrialRecord(trial=trial, seen_at=now) for trial in trials if trial not in self._tried}
+        if news:
+            self._tried = tuple(trials)
+            self._take(Batch(trials=news))
 
     def flush(self) -> None:
         """Write what waits now.

@@ -24,8 +24,11 @@ OLD_MODELS = """
     ORDER BY m.created_at, m.id
 """
 OLD_TRAININGS = """
-    SELECT id FROM experiment_runs WHERE ended_at < %(before)s AND model_id IS NULL ORDER BY ended_at, id
+    SELECT id FROM experiment_runs
+    WHERE ended_at < %(before)s AND model_id IS NULL AND parent IS NULL ORDER BY ended_at, id
 """
+# A trial goes with its training, never without it.
+TRIALS = "SELECT id FROM experiment_runs WHERE parent = ANY(%s)"
 RECORDS = ("experiment_metrics", "experiment_parameters", "experiment_artefacts")
 
 
@@ -110,7 +113,8 @@ def _forget_trainings(connection: psycopg.Connection[Any], days: int) -> list[st
     with connection.transaction():
         rows = connection.execute(OLD_TRAININGS, {"before": utc_now() - timedelta(days=days)}).fetchall()
         ids = [row[0] for row in rows]
+        theirs = [*ids, *(row[0] for row in connection.execute(TRIALS, (ids,)).fetchall())]
         for table in RECORDS:
-            connection.execute(f"DELETE FROM {table} WHERE run_id = ANY(%s)".encode(), (ids,))  # noqa: S608 - our own names
-        connection.execute("DELETE FROM experiment_runs WHERE id = ANY(%s)", (ids,))
+            connection.execute(f"DELETE FROM {table} WHERE run_id = ANY(%s)".encode(), (theirs,))  # noqa: S608 - our own names
+        connection.execute("DELETE FROM experiment_runs WHERE id = ANY(%s)", (theirs,))
     return ids

@@ -6,9 +6,11 @@ import logging
 import warnings
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, Self
 
+from morningline.kit.clock import utc_now
 from morningline.kit.errors import DatabaseError
 
 if TYPE_CHECKING:
@@ -30,6 +32,9 @@ BEAT_SECONDS = 2
 STALE_SECONDS = 6
 """A trial whose worker was not heard of for so long is tried again."""
 TRIES = 5
+STATES = {"COMPLETE": "complete", "PRUNED": "pruned", "RUNNING": "running", "WAITING": "running", "FAIL": "failed"}
+# Optuna's own instants are of whichever time zone the worker is in.
+BEGUN_AT = "begun_at"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,11 +42,14 @@ class Trial:
     """A set of parameters that was tried.
 
     Attributes:
-        number: From 0, in the order in which they were begun.
+        number: From 0, in the order in which they were begun first.
         state: complete, pruned, failed or running.
         value: Its loss; of a pruned one that of the folds it was judged on; None where there is none.
         parameters: What was tried.
         seconds: How long it took.
+        losses: Its loss after each fold, over all folds so far.
+        begun_at: When it was begun last (UTC); None while it waits to be tried again.
+        tries: How often it was begun: one whose worker dies is begun again.
     """
 
     number: int
@@ -49,6 +57,9 @@ class Trial:
     value: float | None
     parameters: dict[str, float]
     seconds: float | None
+    losses: tuple[float, ...] = ()
+    begun_at: datetime | None = None
+    tries: int = 1
 
 
 class Study:
@@ -121,19 +132,14 @@ class Study:
                     return
 
     def trials(self) -> list[Trial]:
-        """All that was tried; those that were tried again count once."""
-        words = {"COMPLETE": "complete", "PRUNED": "pruned", "RUNNING": "running", "WAITING": "running"}
-        return [
-            Trial(
-                number=trial.number,
-                state=words[trial.state.name],
-                value=trial.value,
-                parameters=dict(trial.params),
-                seconds=trial.duration.total_seconds() if trial.duration else None,
-            )
-            for trial in self._study.get_trials(deepcopy=False)
-            if trial.state.name in words
-        ]
+        """All that was tried and did not fail; those that were tried again count once."""
+        return [trial for trial in self.tried() if trial.state != "failed"]
+
+    def tried(self) -> list[Trial]:
+        """All that was tried, by number; those that were tried again count once, as they stand now."""
+        found = [_trial(trial) for trial in self._study.get_trials(deepcopy=False)]
+        # A later try stands behind the earlier ones, under the same number.
+        return sorted({trial.number: trial for trial in found}.values(), key=lambda trial: trial.number)
 
     def best(self) -> Trial | None:
         """The complete trial of the smallest loss, the earliest of equal ones."""
@@ -157,6 +163,7 @@ class Study:
     def _objective(self, trial: optuna.Trial, judge: Judge) -> float:
         import optuna
 
+        trial.set_user_attr(BEGUN_AT, utc_now().isoformat())
         chosen: dict[str, float] = {}
         for name, within in self._space.items():
             if within.whole:
@@ -169,6 +176,20 @@ class Study:
             if trial.should_prune():
                 raise optuna.TrialPruned
         return value
+
+
+def _trial(trial: optuna.trial.FrozenTrial) -> Trial:
+    begun_at = trial.user_attrs.get(BEGUN_AT)
+    return Trial(
+        number=trial.system_attrs.get("failed_trial", trial.number),
+        state=STATES[trial.state.name],
+        value=trial.value,
+        parameters=dict(trial.params),
+        seconds=trial.duration.total_seconds() if trial.duration else None,
+        losses=tuple(loss for _, loss in sorted(trial.intermediate_values.items())),
+        begun_at=datetime.fromisoformat(begun_at) if begun_at and trial.state.name != "WAITING" else None,
+        tries=1 + len(trial.system_attrs.get("retry_history", [])),
+    )
 
 
 def _storage(database: Database) -> optuna.storages.RDBStorage:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import pairwise
@@ -13,10 +14,11 @@ import numpy as np
 from morningline.kit.errors import InputError
 from morningline.training.evaluation.metrics import winner_losses
 from morningline.training.models.learner import chosen_parameters
+from morningline.training.models.steps import unrecorded
 from morningline.training.tuning.study import Study
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from morningline.kit.database import Database
     from morningline.training.models.learner import Fitting, GroupLearner
@@ -80,6 +82,7 @@ class Question:
         dataset: Hash of the dataset they are of.
         tuning: How.
         fitting: How each fit is done.
+        tried: Is told of every trial as it stands, those of other workers too, whenever there may be news.
     """
 
     learner: GroupLearner
@@ -89,6 +92,7 @@ class Question:
     dataset: str
     tuning: Tuning
     fitting: Fitting
+    tried: Callable[[Sequence[Trial]], None] = lambda _trials: None
 
     @property
     def study(self) -> str:
@@ -119,12 +123,24 @@ def tune(database: Database, question: Question) -> Tuned:
         if "default_loss" not in study.notes:
             steady.tell("Judging the default", 0.0)
             study.note("default_loss", list(_losses(question, folds, {}, steady.fitting))[-1])
-        study.search(
-            lambda chosen: _losses(question, folds, chosen, steady.fitting),
-            trials=trials,
-            seconds=question.tuning.seconds,
-            told=lambda ended: steady.tell(f"Trial {min(ended + 1, trials)} of {trials}", min(ended / trials, 1.0)),
-        )
+
+        def told(ended: int) -> None:
+            question.tried(study.tried())
+            steady.tell(f"Trial {min(ended + 1, trials)} of {trials}", min(ended / trials, 1.0))
+
+        def judge(chosen: dict[str, float]) -> Iterator[float]:
+            question.tried(study.tried())
+            for loss in _losses(question, folds, chosen, steady.fitting):
+                yield loss
+                question.tried(study.tried())
+
+        try:
+            study.search(judge, trials=trials, seconds=question.tuning.seconds, told=told)
+        except BaseException:
+            # The trial that ended the search has failed; what it failed with is what matters, whatever this gives.
+            with suppress(Exception):
+                question.tried(study.tried())
+            raise
         best, default_loss = study.best(), float(study.notes["default_loss"])
         better = best is not None and best.value is not None and best.value < default_loss
         return Tuned(
@@ -177,7 +193,7 @@ class _Steady:
     def __init__(self, fitting: Fitting) -> None:
         self._told = fitting.progress
         self._said = ("", 0.0)
-        self.fitting = replace(fitting, progress=lambda _doing, _done: self._told(*self._said))
+        self.fitting = replace(fitting, progress=lambda _doing, _done: self._told(*self._said), step=unrecorded)
 
     def tell(self, doing: str, done: float) -> None:
         self._said = doing, done

@@ -676,7 +676,7 @@ CREATE TABLE experiment_runs (
     CONSTRAINT experiment_runs_pkey PRIMARY KEY (id),
     CONSTRAINT experiment_runs_id_check CHECK (length(id) <= 200),
     CONSTRAINT experiment_runs_experiment_check CHECK (length(experiment) <= 200),
-    CONSTRAINT experiment_runs_status_check CHECK (status IN ('running', 'succeeded', 'failed', 'cancelled')),
+    CONSTRAINT experiment_runs_status_check CHECK (status IN ('running', 'succeeded', 'pruned', 'failed', 'cancelled')),
     CONSTRAINT experiment_runs_attempt_check CHECK (attempt >= 1),
     CONSTRAINT experiment_runs_asked_by_check CHECK (length(asked_by) <= 200),
     CONSTRAINT experiment_runs_parent_check CHECK (length(parent) <= 200),
@@ -693,6 +693,7 @@ CREATE TABLE experiment_runs (
 );
 CREATE INDEX experiment_runs_experiment_started_at_idx ON experiment_runs (experiment, started_at);
 CREATE INDEX experiment_runs_model_id_idx ON experiment_runs (model_id);
+CREATE INDEX experiment_runs_parent_idx ON experiment_runs (parent);
 COMMENT ON TABLE experiment_runs IS 'One row is a training.';
 COMMENT ON COLUMN experiment_runs.id IS 'Id of the run that did it.';
 COMMENT ON COLUMN experiment_runs.experiment IS 'What it belongs to.';
@@ -700,7 +701,7 @@ COMMENT ON COLUMN experiment_runs.status IS 'How it stands.';
 COMMENT ON COLUMN experiment_runs.attempt IS 'How often it was begun: a run whose worker dies is begun again.';
 COMMENT ON COLUMN experiment_runs.configuration IS 'What was asked, as JSON.';
 COMMENT ON COLUMN experiment_runs.asked_by IS 'Who asked.';
-COMMENT ON COLUMN experiment_runs.parent IS 'The tuning study it is a trial of.';
+COMMENT ON COLUMN experiment_runs.parent IS 'The training whose tuning it is a trial of.';
 COMMENT ON COLUMN experiment_runs.seed IS 'Seed of everything random.';
 COMMENT ON COLUMN experiment_runs.code_version IS 'Version of the program and hash of its source.';
 COMMENT ON COLUMN experiment_runs.dataset_hash IS 'Hash of the dataset, once it is known.';
