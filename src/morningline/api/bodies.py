@@ -336,11 +336,13 @@ class ExportTrainings(Body):
     Attributes:
         experiment: Of which experiment.
         file: Name of the file in the workspace's folder `exports`: .csv, .json or .parquet.
+        trials: The trials of tunings too, a row each.
         priority: -1 can wait, 2 is the most urgent.
     """
 
     experiment: Name
     file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.(csv|json|parquet)$")
+    trials: Flag = False
 
 
 class RollBack(BaseModel):

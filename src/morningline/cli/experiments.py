@@ -12,11 +12,14 @@ from morningline.cli.runs import when
 from morningline.cli.workspace import AsJson, open_program
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from morningline.training.registry import ExperimentRun
     from morningline.wiring.experiments import Training
 
 app = typer.Typer(help="Look at trainings: what they were asked, recorded and gave.", no_args_is_help=True)
 Experiment = Annotated[str, typer.Argument(metavar="EXPERIMENT", help="The name of an experiment.")]
+Trials = Annotated[bool, typer.Option("--trials", help="The trials of tunings too, each beneath its training.")]
 LISTED_METRICS = 4
 
 
@@ -24,15 +27,16 @@ LISTED_METRICS = 4
 def list_(
     experiment: Annotated[str | None, typer.Argument(metavar="[EXPERIMENT]", help="List its trainings.")] = None,
     *,
-    limit: Annotated[int, typer.Option(min=1, help="Most trainings to list.")] = 50,
+    limit: Annotated[int, typer.Option(min=1, help="Most trainings to list; trials are not counted.")] = 50,
+    trials: Trials = False,
     json: AsJson = False,
 ) -> None:
-    """List experiments, or the trainings of one, the newest first."""
+    """List experiments, or the trainings of one, the newest first; trials of a tuning only if asked for."""
     from morningline.wiring.experiments import as_plain, list_experiments, list_trainings
 
     with open_program() as program:
         if experiment is not None:
-            runs = list_trainings(program, experiment, limit=limit)
+            runs = list_trainings(program, experiment, limit=limit, trials=trials)
         else:
             found = list_experiments(program)
     if experiment is not None:
@@ -44,8 +48,8 @@ def list_(
     if json:
         show.as_json([as_plain(one) for one in found])
         return
-    numbers = ("trainings", "succeeded", "models")
-    rows = [(one.name, one.task, one.runs, one.succeeded, one.models, when(one.last_at)) for one in found]
+    numbers = ("trainings", "succeeded", "models", "trials")
+    rows = [(one.name, one.task, one.runs, one.succeeded, one.models, one.trials, when(one.last_at)) for one in found]
     show.table(("experiment", "task", *numbers, "last (UTC)"), rows, numbers=numbers)
 
 
@@ -56,7 +60,7 @@ def show_(
     metric: Annotated[str | None, typer.Option(help="Show every step of this metric.")] = None,
     json: AsJson = False,
 ) -> None:
-    """Show a training: configuration, parameters, metrics, files, the model it gave."""
+    """Show a training, or a trial of one: configuration, parameters, metrics, files, trials, the model it gave."""
     from morningline.kit.errors import NotFoundError
     from morningline.wiring.experiments import as_plain, show_training
 
@@ -80,8 +84,8 @@ def compare(
     *,
     json: AsJson = False,
 ) -> None:
-    """Put trainings side by side: parameters that differ, and their last metrics."""
-    from morningline.wiring.experiments import as_plain, compare_trainings
+    """Put trainings, or trials, side by side: parameters that differ, and their last metrics."""
+    from morningline.wiring.experiments import CURVE, as_plain, compare_trainings
 
     with open_program() as program:
         found = compare_trainings(program, trainings)
@@ -90,7 +94,8 @@ def compare(
         return
     show.table(("parameter", *found.runs), [(name, *values) for name, values in found.parameters.items()])
     show.line()
-    show.table(("metric", *found.runs), [(n, *v) for n, v in found.metrics.items()], numbers=found.runs)
+    rows = [(name, *values) for name, values in found.metrics.items() if CURVE not in name]
+    show.table(("metric", *found.runs), rows, numbers=found.runs)
 
 
 @app.command()
@@ -98,27 +103,37 @@ def export(
     experiment: Experiment,
     *,
     out: Annotated[Path, typer.Option("--out", help="A file: .csv, .json or .parquet.")],
+    trials: Trials = False,
 ) -> None:
     """Write the trainings of an experiment to a file, one row each."""
     from morningline.wiring.experiments import export_trainings
 
     with open_program() as program:
-        rows = export_trainings(program, experiment, out)
+        rows = export_trainings(program, experiment, out, trials=trials)
     show.line(f"{rows:,} trainings are in {out}.")
 
 
 def show_trainings(runs: list[ExperimentRun]) -> None:
-    """Trainings as a person reads them, with the metrics most of them have."""
+    """Trainings as a person reads them, with the results most of them have; trials stand indented."""
+    from morningline.wiring.experiments import CURVE
+
     counted: dict[str, int] = {}
     for run in runs:
         for name in run.metrics:
-            counted[name] = counted.get(name, 0) + 1
+            if CURVE not in name:
+                counted[name] = counted.get(name, 0) + 1
     metrics = sorted(counted, key=lambda name: (-counted[name], name))[:LISTED_METRICS]
     rows = [
-        (run.id, run.status, when(run.started_at), run.model_id or "", *(run.metrics.get(name) for name in metrics))
+        (
+            f"  {run.id}" if run.parent else run.id,
+            run.status,
+            run.trials or "",
+            *(when(run.started_at), run.model_id or "", *(run.metrics.get(name) for name in metrics)),
+        )
         for run in runs
     ]
-    show.table(("training", "status", "begun (UTC)", "model", *metrics), rows, numbers=metrics)
+    numbers = ("trials", *metrics)
+    show.table(("training", "status", "trials", "begun (UTC)", "model", *metrics), rows, numbers=numbers)
 
 
 def show_training_(found: Training) -> None:
@@ -145,12 +160,37 @@ def show_training_(found: Training) -> None:
     show.line()
     show.table(("parameter", "value"), run.parameters.items())
     show.line()
-    counted: dict[str, int] = {}
-    for step in found.steps:
-        counted[step["name"]] = counted.get(step["name"], 0) + 1
-    rows = [(name, value, counted[name]) for name, value in run.metrics.items()]
-    show.table(("metric", "last", "steps"), rows, numbers=("last", "steps"))
+    show_metrics(found)
+    if found.tried:
+        show.line()
+        show_tried(found.tried)
     if found.artefacts:
         show.line()
         rows = [(one["path"], one["bytes"], one["sha256"]) for one in found.artefacts]
         show.table(("file", "bytes", "SHA-256"), rows, numbers=("bytes",))
+
+
+def show_metrics(found: Training) -> None:
+    """Results with their last values, then learning curves with their first, least and last ones."""
+    from morningline.wiring.experiments import CURVE
+
+    values: dict[str, list[float]] = {}
+    for step in found.steps:
+        values.setdefault(step["name"], []).append(step["value"])
+    rows = [(name, each[-1], len(each)) for name, each in values.items() if CURVE not in name]
+    show.table(("metric", "last", "steps"), rows, numbers=("last", "steps"))
+    curves = [(name, len(each), each[0], min(each), each[-1]) for name, each in values.items() if CURVE in name]
+    if curves:
+        show.line()
+        numbers = ("steps", "first", "least", "last")
+        show.table(("learning curve", *numbers), curves, numbers=numbers)
+
+
+def show_tried(tried: Sequence[ExperimentRun]) -> None:
+    """The trials of a tuning as a person reads them."""
+    names = list(dict.fromkeys(name for run in tried for name in run.parameters))
+    rows = [
+        (run.configuration["trial"], run.id, run.status, run.metrics.get("loss"), *map(run.parameters.get, names))
+        for run in tried
+    ]
+    show.table(("trial", "training", "status", "loss", *names), rows, numbers=("trial", "loss"))

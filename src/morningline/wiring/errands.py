@@ -66,13 +66,14 @@ class Drift:
 
 @dataclass(frozen=True, kw_only=True)
 class Export:
-    """What of a set, or of which experiment, is written to which file of the folder of exports."""
+    """What of a set, or of which experiment, with its trials or without, is written to which file of the exports."""
 
     file: str
     domain: str = ""
     experiment: str | None = None
     version: int | None = None
     set_name: str | None = None
+    trials: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -166,7 +167,7 @@ def _export(program: Program, run: Run) -> dict[str, Any]:
     folder.mkdir(exist_ok=True)
     path = inside(folder, asked.file)
     if asked.experiment is not None:
-        rows = export_trainings(program, asked.experiment, path)
+        rows = export_trainings(program, asked.experiment, path, trials=asked.trials)
     else:
         rows = export_features(program, asked.domain, path, asked.version, asked.set_name)
     return {"file": asked.file, "rows": rows}

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from morningline.wiring.program import Program
     from morningline.wiring.training import Trained
 
+CURVE = "/"
+"""What the name of a learning curve has and that of a result has not: `fit/whole/trees/training_loss`."""
+
 FORMATS = (".csv", ".json", ".parquet")
 
 
@@ -32,11 +35,13 @@ class Training:
         run: What was asked, its parameters, last metrics, and how it ended.
         steps: Name, step and value of every metric, and when it was recorded (UTC), in the order of name and step.
         artefacts: Path relative to the workspace, SHA-256 and bytes of its files.
+        tried: The trials of its tuning, in their order.
     """
 
     run: ExperimentRun
     steps: Sequence[dict[str, Any]]
     artefacts: Sequence[dict[str, Any]]
+    tried: Sequence[ExperimentRun]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,26 +68,30 @@ def list_experiments(program: Program, domain_name: str | None = None) -> list[E
         return rows(connection, task)
 
 
-def list_trainings(program: Program, experiment: str, *, limit: int | None = None) -> list[ExperimentRun]:
-    """The trainings of an experiment, newest first."""
+def list_trainings(
+    program: Program, experiment: str, *, limit: int | None = None, trials: bool = False
+) -> list[ExperimentRun]:
+    """The trainings of an experiment, newest first; with `trials` each is followed by those of its tuning."""
     from morningline.training.registry import list_trainings as rows
 
     with program.database.connect(read_only=True) as connection:
-        return _as_their_runs_stand(connection, rows(connection, experiment, limit=limit))
+        return _as_their_runs_stand(connection, rows(connection, experiment, limit=limit, trials=trials))
 
 
 def show_training(program: Program, run_id: str) -> Training:
-    """A training with every step it recorded."""
-    from morningline.training.registry import artefacts, step_metrics, trainings
+    """A training, or a trial of one, with every step it recorded."""
+    from morningline.training.registry import artefacts, step_metrics, trainings, trials_of
 
     with program.database.connect(read_only=True) as connection:
         (run,) = _as_their_runs_stand(connection, trainings(connection, [run_id]))
         steps = step_metrics(connection, run_id)
         files = artefacts(connection, run_id)
+        tried = _as_their_runs_stand(connection, trials_of(connection, [run_id])[run_id])
     return Training(
         run=run,
         steps=[dict(zip(("name", "step", "value", "logged_at"), row, strict=True)) for row in steps],
         artefacts=[dict(zip(("path", "sha256", "bytes"), row, strict=True)) for row in files],
+        tried=tried,
     )
 
 
@@ -110,8 +119,14 @@ def compare_trainings(program: Program, run_ids: Sequence[str]) -> ComparedTrain
     )
 
 
-def export_trainings(program: Program, experiment: str, out: Path) -> int:
+def export_trainings(program: Program, experiment: str, out: Path, *, trials: bool = False) -> int:
     """Write the trainings of an experiment to a file, one row each; returns their number.
+
+    Args:
+        program: The workspace.
+        experiment: Its name.
+        out: The file.
+        trials: Each training is followed by the trials of its tuning, a row each.
 
     Raises:
         InputError: The file's suffix is not known.
@@ -120,7 +135,7 @@ def export_trainings(program: Program, experiment: str, out: Path) -> int:
         raise InputError(
             f"{out.name} cannot be written.", allowed=", ".join(FORMATS), do="Choose one of these suffixes."
         )
-    runs = list_trainings(program, experiment)
+    runs = list_trainings(program, experiment, trials=trials)
     out.parent.mkdir(parents=True, exist_ok=True)
     if out.suffix == ".json":
         import msgspec
@@ -179,10 +194,20 @@ def _record_result(recorder: Recorder, trained: Trained, root: Path) -> None:
         for name, values in scores.items():
             for metric, value in values.items():
                 recorder.metric(f"{name}.{metric}", step, value)
+    if "tuning" in summary:
+        _record_tuning(recorder, summary["tuning"])
     if model is not None:
         for path in sorted(path for path in (root / model.artefact).rglob("*") if path.is_file()):
             recorder.artefact(path)
         recorder.model(model.id)
+
+
+def _record_tuning(recorder: Recorder, tuning: dict[str, Any]) -> None:
+    over = {key: value for key, value in tuning["over_default"].items() if key != "verdict"}
+    found = {"default_loss": tuning["default_loss"], "best_loss": tuning["best_loss"]}
+    shares = {f"importance.{name}": share for name, share in tuning["importance"].items()}
+    for name, value in {**found, **{f"over_default.{key}": value for key, value in over.items()}, **shares}.items():
+        recorder.metric(f"tuning.{name}", 0, value)
 
 
 def as_plain(found: Training | ExperimentRun | ComparedTrainings | Experiment) -> dict[str, Any]:
@@ -210,8 +235,8 @@ def _flat(runs: Sequence[ExperimentRun]) -> pl.DataFrame:
 
 
 def _as_their_runs_stand(connection: psycopg.Connection[Any], found: list[ExperimentRun]) -> list[ExperimentRun]:
-    """A training whose worker died says it is running; its run knows better."""
-    open_ones = [one.id for one in found if one.status == "running"]
+    """A training whose worker died says it is running; its run knows better, and so it does of a trial."""
+    open_ones = [one.parent or one.id for one in found if one.status == "running"]
     if not open_ones:
         return found
     ended = dict(
@@ -219,4 +244,7 @@ def _as_their_runs_stand(connection: psycopg.Connection[Any], found: list[Experi
             "SELECT id, status FROM runs WHERE id = ANY(%s) AND status IN ('failed', 'cancelled')", (open_ones,)
         ).fetchall()
     )
-    return [replace(one, status=ended.get(one.id, one.status)) for one in found]
+    return [
+        replace(one, status=ended.get(one.parent or one.id, one.status)) if one.status == "running" else one
+        for one in found
+    ]

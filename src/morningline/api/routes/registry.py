@@ -57,11 +57,13 @@ class Training(Shape):
         run: What was asked, its parameters, last metrics, and how it ended.
         steps: Every step of every metric, or of the one that was asked for.
         artefacts: Its files.
+        tried: The trials of its tuning, in their order.
     """
 
     run: shape_of(ExperimentRun)  # type: ignore[valid-type]
     steps: list[Step]
     artefacts: list[TrainingFile]
+    tried: list[shape_of(ExperimentRun)]  # type: ignore[valid-type]
 
 
 @router.get("/models", response_model=list_of(shape_of(ListedModel)), **said("models list", scope="read"))
@@ -142,10 +144,12 @@ def list_experiments(program: Served) -> Any:  # noqa: ANN401 - as the shape say
 def list_trainings(
     program: Served,
     experiment: ExperimentName,
-    limit: Annotated[int, Query(ge=1, le=10_000, description="Most trainings to list.")] = 50,
+    limit: Annotated[int, Query(ge=1, le=10_000, description="Most trainings to list; trials are not counted.")] = 50,
+    *,
+    trials: Annotated[bool, Query(description="Each training is followed by the trials of its tuning.")] = False,
 ) -> Any:  # noqa: ANN401 - as the shape says
-    """List the trainings of an experiment, the newest first."""
-    return experiments.list_trainings(program, experiment, limit=limit)
+    """List the trainings of an experiment, the newest first, each with the number of its trials."""
+    return experiments.list_trainings(program, experiment, limit=limit, trials=trials)
 
 
 @router.get("/trainings/{training:hex}", **said("experiments show", scope="read"))
@@ -154,7 +158,7 @@ def show_training(
     training: HexId,
     metric: Annotated[Word | None, Query(description="Only the steps of this metric.")] = None,
 ) -> Training:
-    """Show a training: configuration, parameters, metrics, files, the model it gave."""
+    """Show a training, or a trial of one: configuration, parameters, metrics, files, trials, the model it gave."""
     found = asdict(experiments.show_training(program, training))
     found["steps"] = [step for step in found["steps"] if metric in {None, step["name"]}]
     return Training.model_validate(found)
