@@ -125,7 +125,7 @@ def test_others_are_listened_to_only_once_there_is_a_token(house: House):
     assert identity in listed
     assert token not in listed
     entries = house.run("audit").stdout
-    assert [word in entries for word in ("create_token", "revoke_token", "start_fingerprint")] == [True] * 3
+    assert [word in entries for word in ("tokens create", "tokens revoke", "start_fingerprint")] == [True] * 3
     assert "refused" in entries
 
 

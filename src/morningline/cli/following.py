@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from morningline.cli import show
+from morningline.cli.auditing import note
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -88,6 +89,7 @@ def watch(program: Program, run_id: str, *, title: str, detach: bool, json: bool
     Raises:
         typer.Exit: It was interrupted, or `detach`.
     """
+    note(f"run {run_id}")
     with program.database.connect() as connection:
         connection.autocommit = True
         if detach:

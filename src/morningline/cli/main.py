@@ -34,6 +34,7 @@ from morningline.cli import (
     worker,
     workspace,
 )
+from morningline.cli.auditing import audit_changes
 from morningline.kit.errors import MorninglineError
 
 app = typer.Typer(
@@ -56,6 +57,7 @@ app.add_typer(experiments.app, name="experiments")
 app.add_typer(runs.app, name="runs")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(database.app, name="db")
+audit_changes(app)
 
 
 def main() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,11 +11,6 @@ from morningline.cli import show
 from morningline.cli.following import who
 from morningline.cli.runs import Since, Until, parse_instant, when
 from morningline.cli.workspace import AsJson, open_program
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    import psycopg
 
 app = typer.Typer(help="See to who may use the HTTP service.", no_args_is_help=True)
 
@@ -43,7 +37,7 @@ def create(
     from morningline.kit.clock import utc_now
 
     expires_at = utc_now() + timedelta(days=days) if days else None
-    with _writing("create_token", f"tokens/{name}") as connection:
+    with open_program() as program, program.database.connect() as connection:
         token, whole = tokens.create(connection, name, scope, created_by=who(), expires_at=expires_at)
     if json:
         show.as_json({"token": whole, **vars(token)})
@@ -75,7 +69,7 @@ def revoke(token: Annotated[str, typer.Argument(metavar="TOKEN", help="The id of
     """Let a token be accepted no more; services that run notice within a second."""
     from morningline.access import tokens
 
-    with _writing("revoke_token", f"tokens/{token}") as connection:
+    with open_program() as program, program.database.connect() as connection:
         revoked = tokens.revoke(connection, token)
     show.line(f"The token {revoked.id} of {revoked.name} is accepted no more.")
 
@@ -89,7 +83,7 @@ def audit(
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     json: AsJson = False,
 ) -> None:
-    """Show who changed what over HTTP, and who made or revoked tokens: when, from where, how it ended; newest first."""
+    """Show who changed what, over HTTP or from the shell: when, from where, how it ended; newest first."""
     from morningline.access.audit import Chosen, read
 
     chosen = Chosen(actor=actor, outcome=outcome, since=parse_instant(since), until=parse_instant(until), limit=limit)
@@ -100,21 +94,3 @@ def audit(
         return
     shown = [(when(e.at), e.actor, e.act, e.target, e.address or "here", e.outcome, e.status, e.detail) for e in rows]
     show.table(("at (UTC)", "who", "what", "on what", "from", "outcome", "status", "detail"), shown)
-
-
-@contextmanager
-def _writing(act: str, target: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection for an act that the audit has an entry of, in the same transaction; a refusal has one of its own."""
-    from morningline.access.audit import Call, end
-    from morningline.kit.errors import MorninglineError
-
-    call = Call(surface="shell", actor=who(), act=act, target=target)
-    with open_program() as program:
-        try:
-            with program.database.connect() as connection:
-                yield connection
-                end(connection, call, "done")
-        except MorninglineError as error:
-            with program.database.connect() as connection:
-                end(connection, call, "refused", detail=error.message)
-            raise

@@ -3,24 +3,30 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from morningline.cli import show
+from morningline.cli.auditing import audited
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from morningline.wiring.program import Program
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def open_program() -> Program:
-    """The program in the current folder, or in MORNINGLINE_HOME."""
+@contextmanager
+def open_program() -> Iterator[Program]:
+    """The program in the current folder, or in MORNINGLINE_HOME; its audit has an entry of what is changed in it."""
     from morningline.wiring.program import Program
 
-    return Program.at(Path.cwd(), os.environ)
+    with Program.at(Path.cwd(), os.environ) as program, audited(program):
+        yield program
 
 
 def add_to(app: typer.Typer) -> None:
