@@ -316,18 +316,21 @@ class Report(Body):
 
     Attributes:
         domain: Whose.
-        about: `model` for the backtest of a model, `card` for its card, `quality` for the history of quality.
+        about: `model` for the backtest of a model, `card` for its card, `training` for what a training recorded,
+            `quality` for the history of quality.
         model: Of `model` and `card`, which one; the champion if not given, or the newest.
         first: Of `quality`, the first local day.
         last: Of `quality`, the last local day.
+        training: Of `training`, the id of its run.
         priority: -1 can wait, 2 is the most urgent.
     """
 
     domain: Name = RACING
-    about: Literal["model", "card", "quality"]
+    about: Literal["model", "card", "training", "quality"]
     model: Name | None = None
     first: Day | None = None
     last: Day | None = None
+    training: Name | None = None
 
 
 class ExportTrainings(Body):

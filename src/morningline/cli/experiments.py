@@ -58,13 +58,19 @@ def show_(
     training: Annotated[str, typer.Argument(metavar="TRAINING", help="The id of its run.")],
     *,
     metric: Annotated[str | None, typer.Option(help="Show every step of this metric.")] = None,
+    html: Annotated[bool, typer.Option("--html", help="Write it as one HTML page, with pictures.")] = False,
+    out: Annotated[Path | None, typer.Option("--out", help="Where; reports/ of the workspace if not given.")] = None,
     json: AsJson = False,
 ) -> None:
     """Show a training, or a trial of one: configuration, parameters, metrics, files, trials, the model it gave."""
     from morningline.kit.errors import NotFoundError
     from morningline.wiring.experiments import as_plain, show_training
+    from morningline.wiring.training_page import write_training_page
 
     with open_program() as program:
+        if html or out is not None:
+            show.line(str(write_training_page(program, training, out)))
+            return
         found = show_training(program, training)
     if metric is not None and metric not in found.run.metrics:
         raise NotFoundError(f"{training} recorded no metric {metric!r}.", allowed=", ".join(found.run.metrics) or None)
@@ -190,7 +196,21 @@ def show_tried(tried: Sequence[ExperimentRun]) -> None:
     """The trials of a tuning as a person reads them."""
     names = list(dict.fromkeys(name for run in tried for name in run.parameters))
     rows = [
-        (run.configuration["trial"], run.id, run.status, run.metrics.get("loss"), *map(run.parameters.get, names))
+        (
+            run.configuration["trial"],
+            run.id,
+            run.status,
+            run.metrics.get("loss"),
+            *(_short(run.parameters.get(name)) for name in names),
+        )
         for run in tried
     ]
     show.table(("trial", "training", "status", "loss", *names), rows, numbers=("trial", "loss"))
+
+
+def _short(value: str | None) -> str:
+    """A parameter's value with as many figures as matter."""
+    try:
+        return "" if value is None else f"{float(value):.4g}"
+    except ValueError:
+        return str(value)

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from morningline.monitoring.charts import decimals_for, fixed, signed
+from morningline.monitoring.charts import fixed
 from morningline.monitoring.figures import forest
+from morningline.monitoring.learning import shown_curves, shown_study
 from morningline.monitoring.pages import render_page
 from morningline.monitoring.report import NARROW, WIDE, context_of, count
 from morningline.monitoring.report_data import in_order
+from morningline.monitoring.verdicts import interval_words
 
 if TYPE_CHECKING:
     from morningline.monitoring.card_data import CardData, DecisionLine
-    from morningline.monitoring.report_data import DeltaR2
 
 OUTCOMES = {
     "first": "became the first champion",
@@ -51,9 +52,11 @@ def render_card(data: CardData) -> str:
         "card": data,
         "role": ", ".join(data.aliases) or "none: it is one of the registered models",
         "rivalry": drawn,
-        "rivalry_words": _interval(rivalry.delta) if rivalry else "",
+        "rivalry_words": interval_words(rivalry.delta) if rivalry else "",
         "score_rows": _score_rows(data),
         "metric_words": METRICS,
+        "study": shown_study(data.study) if data.study else None,
+        "curves": shown_curves(data.curves, data.curves_left_out) if data.curves else None,
         "decision_rows": [(line, OUTCOMES[line.outcome], _told(line)) for line in data.decisions],
     }
     return render_page("card.html.j2", {**context_of(data.report), **context})
@@ -74,14 +77,5 @@ def _score_rows(data: CardData) -> list[tuple[str, list[tuple[str, str]]]]:
     return rows
 
 
-def _interval(delta: DeltaR2) -> str:
-    decimals = decimals_for((delta.estimate, delta.low, delta.high, delta.mde))
-    return (
-        f"ΔR² {signed(delta.estimate, decimals)} (95 % {signed(delta.low, decimals)} to "
-        f"{signed(delta.high, decimals)}), smallest effect that could be seen {fixed(delta.mde, decimals)}: "
-        f"{delta.verdict.replace('_', ' ')}"
-    )
-
-
 def _told(line: DecisionLine) -> str:
-    return _interval(line.delta) if line.delta else ""
+    return interval_words(line.delta) if line.delta else ""

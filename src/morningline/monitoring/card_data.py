@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
+    from morningline.monitoring.learning_data import CurvePart, StudyData
     from morningline.monitoring.report_data import DeltaR2, ReportData
 
 
@@ -73,6 +74,9 @@ class CardData:
         rivalry: It against the champion, or the champion against the one before; None where nothing is to compare.
         no_rivalry: Why not, where that is so.
         decisions: What was decided, newest first.
+        study: The tuning that found its parameters; None where there was none.
+        curves: How each part of it learnt, as far as a training recorded it.
+        curves_left_out: How many parts there are besides these.
     """
 
     report: ReportData
@@ -87,3 +91,6 @@ class CardData:
     rivalry: Rivalry | None
     no_rivalry: str
     decisions: Sequence[DecisionLine]
+    study: StudyData | None = None
+    curves: Sequence[CurvePart] = ()
+    curves_left_out: int = 0

@@ -88,13 +88,14 @@ class Tidying:
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """Which page is written: of a model's backtest, its card, or of the history of quality on some local days."""
+    """Which page is written: of a model's backtest, its card, of a training, or of the quality on some local days."""
 
     domain: str
     about: str
     model: str | None = None
     first: date | None = None
     last: date | None = None
+    training: str | None = None
 
 
 def errands(program: Program) -> list[Kind]:
@@ -187,6 +188,7 @@ def _report(program: Program, run: Run) -> dict[str, Any]:
     from morningline.wiring import acts
     from morningline.wiring.model_card import write_model_card
     from morningline.wiring.quality import write_quality_report
+    from morningline.wiring.training_page import write_training_page
 
     asked = _read(run, Report)
     if asked.about == "model":
@@ -195,7 +197,11 @@ def _report(program: Program, run: Run) -> dict[str, Any]:
         return {"file": write_model_card(program, asked.domain, asked.model, None).name}
     if asked.about == "quality":
         return {"file": write_quality_report(program, asked.domain, asked.first, asked.last, None).name}
-    raise InputError(f"There is no report about {asked.about!r}.", allowed="model, card, quality")
+    if asked.about == "training":
+        if asked.training is None:
+            raise InputError("Of which training is not said.", do="Give `training`, the id of its run.")
+        return {"file": write_training_page(program, asked.training, None).name}
+    raise InputError(f"There is no report about {asked.about!r}.", allowed="model, card, training, quality")
 
 
 def _fingerprint(program: Program, _run: Run) -> dict[str, Any]:

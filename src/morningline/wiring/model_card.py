@@ -8,9 +8,11 @@ from morningline.kit.errors import DataError
 from morningline.wiring.program import domain_named
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from morningline.monitoring.card_data import DecisionLine, Rivalry
+    from morningline.monitoring.learning_data import CurvePart
     from morningline.monitoring.report_data import DeltaR2
     from morningline.training.evaluation.comparison import Comparison
     from morningline.training.registry import Promotion
@@ -25,6 +27,7 @@ def write_model_card(program: Program, domain_name: str, wanted: str | None, out
     from morningline.monitoring.report_building import build_report
     from morningline.wiring.acts import subject_of
     from morningline.wiring.registry import show_model
+    from morningline.wiring.training_page import study_of_summary
 
     domain = domain_named(domain_name)
     version = show_model(program, domain_name, wanted)
@@ -33,6 +36,7 @@ def write_model_card(program: Program, domain_name: str, wanted: str | None, out
         subject = subject_of(program, domain, model)
         report = build_report(connection, model, subject, root=program.workspace.root, threads=program.threads)
     rivalry, why_not = _rivalry(program, domain_name, version)
+    tuning, (curves, left_out) = model.metrics.get("tuning"), _curves(program, version.trainings)
     page = render_card(
         CardData(
             report=report,
@@ -50,12 +54,27 @@ def write_model_card(program: Program, domain_name: str, wanted: str | None, out
             rivalry=rivalry,
             no_rivalry=why_not,
             decisions=[_decision(one) for one in version.promotions],
+            study=study_of_summary(tuning) if tuning else None,
+            curves=curves,
+            curves_left_out=left_out,
         )
     )
     path = out or program.workspace.reports / f"card-{model.id}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
     return path
+
+
+def _curves(program: Program, trainings: Sequence[str]) -> tuple[list[CurvePart], int]:
+    """The learning curves of the first training that recorded any: all of them gave the same model."""
+    from morningline.wiring.experiments import show_training
+    from morningline.wiring.training_page import curve_parts
+
+    for run_id in trainings:
+        found = curve_parts(show_training(program, run_id).steps)
+        if found[0]:
+            return found
+    return [], 0
 
 
 def _rivalry(program: Program, domain_name: str, version: ModelVersion) -> tuple[Rivalry | None, str]:

@@ -40,8 +40,8 @@ PARTS = {
         *(f"rehearsal_{number}/{part}" for number in (1, 2, 3) for part in ("logit", "trees")),
         *("whole/logit", "whole/trees"),
     },
-    "ensemble": {f"member_{number}/{part}" for number in (1, 2) for part in ("trial", "whole")},
-    "quantile_trees": {f"quantile_{level}/trial" for level in ("0.05", "0.5", "0.95")},
+    "ensemble": {f"member_{number}/{part}" for number in (1, 2) for part in ("rehearsal", "whole")},
+    "quantile_trees": {f"quantile_{level}/rehearsal" for level in ("0.05", "0.5", "0.95")},
 }
 
 
@@ -159,5 +159,5 @@ def test_the_logit_says_the_log_loss_without_its_penalty_and_it_falls():
 
 def test_parts_within_parts_have_all_their_names():
     heard = Heard()
-    heard.fitting.part(0.0, 0.5, "fold_2").part(0.0, 1.0).under("trial").step("training_loss", 3, 0.5)
-    assert heard.steps == [("fold_2/trial/training_loss", 3, 0.5)]
+    heard.fitting.part(0.0, 0.5, "fold_2").part(0.0, 1.0).under("rehearsal").step("training_loss", 3, 0.5)
+    assert heard.steps == [("fold_2/rehearsal/training_loss", 3, 0.5)]

@@ -111,9 +111,13 @@ def follow_back(
     return lineages.lineage(program, what, identity)
 
 
-@router.post("/reports/start", status_code=202, **said("report", "models show", "quality report", scope="operate"))
+@router.post(
+    "/reports/start",
+    status_code=202,
+    **said("report", "models show", "experiments show", "quality report", scope="operate"),
+)
 def start_report(body: bodies.Report, program: Served, asked_by: AskedBy, response: Response) -> Started:
-    """Write one HTML page: of a model's backtest, or of the history of quality."""
+    """Write one HTML page: of a model, of a training, or of the history of quality."""
     return start(program, "report", body, asked_by, response)
 
 

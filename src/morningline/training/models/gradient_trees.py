@@ -232,7 +232,7 @@ def grow_tuned(train: Observations, loss: Loss, growth: Growth, fitting: Fitting
         train: Rows of two days or more.
         loss: What is made small.
         growth: How.
-        fitting: Told of each tree, and of the loss of the last days on trial.
+        fitting: Told of each tree, and of the loss of the last days in rehearsal.
 
     Raises:
         InputError: As `grow`.
@@ -245,7 +245,7 @@ def grow_tuned(train: Observations, loss: Loss, growth: Growth, fitting: Fitting
         growth,
         later,
         lambda trees: fitting.progress(f"Growing tree {trees} on trial", 0.5 * trees / growth.rounds),
-        fitting.under("trial").step,
+        fitting.under("rehearsal").step,
     )
     wanted = max(trial.trees, 1)
     return grow(

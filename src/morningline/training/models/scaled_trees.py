@@ -84,7 +84,7 @@ def grow(
         rounds: Most trees.
         patience: Rounds without gain after which the first growing stops.
         train: Events that are over.
-        fitting: Who is told of progress and steps: those on trial, and those of the whole.
+        fitting: Who is told of progress and steps: those of the rehearsal, and of the whole.
     """
     earlier, later = tuning_parts(train)
     trees = make(rounds, patience)
@@ -94,7 +94,7 @@ def grow(
         later,
         lambda grown: fitting.progress(f"Growing tree {grown} on trial", 0.45 * grown / rounds),
         bins,
-        fitting.under("trial").step,
+        fitting.under("rehearsal").step,
     )
     scale = LogPool.fit([trial.log_scores(later)], later.starts, later.won)
     kept = trial.trees
