@@ -139,7 +139,7 @@ def _rehearse(earlier: Sample, later: Sample, parameters: Parameters, fitting: F
         earlier,
         later,
         lambda grown: fitting.progress(f"Growing tree {grown} in rehearsal", grown / parameters.rounds),
-        fitting.under("trees").step,
+        step=fitting.under("trees").step,
     )
     by_logit, by_trees = (
         Said(model.log_scores(later), later.starts, later.won, later.days) for model in (logit, booster)
