@@ -66,15 +66,13 @@ def follow(
         MorninglineError: What the run ended with.
         typer.Exit: It was cancelled, or the program was at fault, or `detach`.
     """
-    from morningline.runs import store
-    from morningline.wiring.jobs import kinds
+    from morningline.wiring.asking import ask
 
     if not detach:
         # Loading the engine takes a second; it may pass while the database starts.
         Thread(target=_preload, daemon=True).start()
-    with program.database.connect() as connection:
-        run_id = store.enqueue(connection, kinds(program)[kind], parameters, asked_by=who(), priority=priority)
-    return outcome(watch(program, run_id, title=title, detach=detach, json=json, told=told))
+    asked = ask(program, kind, parameters, asked_by=who(), priority=priority)
+    return outcome(watch(program, asked.id, title=title, detach=detach, json=json, told=told))
 
 
 def _preload() -> None:

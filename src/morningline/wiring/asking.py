@@ -39,8 +39,8 @@ def ask(program: Program, kind: str, parameters: Mapping[str, Any], *, asked_by:
         priority: -1 to 2; 2 is the most urgent.
 
     Raises:
-        NotFoundError: There is no such kind.
-        InputError: There is no such priority.
+        NotFoundError: There is no such kind, or nothing that the parameters name.
+        InputError: There is no such priority, or the parameters cannot be used.
     """
     from morningline.runs import store
     from morningline.wiring.jobs import kinds
@@ -48,6 +48,8 @@ def ask(program: Program, kind: str, parameters: Mapping[str, Any], *, asked_by:
     known = kinds(program)
     if kind not in known:
         raise NotFoundError(f"There is no kind of run {kind!r}.", allowed=", ".join(known))
+    # Refused here, before it waits in a queue.
+    known[kind].require(parameters)
     with program.database.connect() as connection:
         run_id = store.enqueue(connection, known[kind], parameters, asked_by=asked_by, priority=priority)
         return Asked(id=run_id, kind=kind, worker=store.has_live_worker(connection))

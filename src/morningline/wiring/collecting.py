@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 from zoneinfo import ZoneInfo
+
+from msgspec import Meta
 
 from morningline.kit.clock import utc_now
 from morningline.kit.errors import InputError
@@ -44,13 +46,18 @@ class CollectRequest:
         most: Of `details`, at most so many entities.
     """
 
-    feed: str
     what: list[str]
+    feed: str = "racing_api"
     first: date | None = None
     last: date | None = None
     only: str | None = None
     again: bool = False
-    most: int = 1_000
+    most: Annotated[int, Meta(ge=1)] = 1_000
+
+    def __post_init__(self) -> None:
+        """Refuse words that mean nothing."""
+        if not self.what or set(self.what) - set(WORDS):
+            raise InputError(f"What to collect was given as {self.what}.", allowed=f"some of {', '.join(WORDS)}")
 
 
 def wanted_of(feed: Feed, request: CollectRequest, what: str, now: datetime) -> Wanted:
@@ -107,12 +114,11 @@ def day_named(feed: str, word: str) -> date:
 
 def collect(program: Program, run: Run) -> dict[str, Any]:
     """Collect what a run's parameters ask for; the work of the kind `collect`."""
-    import msgspec
-
     from morningline.collection.collecting import Collector
     from morningline.sources.client import FeedClient
+    from morningline.wiring.checking import parameters_of
 
-    request = msgspec.convert(run.parameters, CollectRequest)
+    request = parameters_of(run.parameters, CollectRequest)
     feed = feed_named(request.feed)
     settings = program.feed_settings(feed)
     # The instant is part of the plan, so that a later attempt of the run plans the same.

@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from morningline.wiring.program import Program
 
 
+ENGINES = ("here", "ray")
+"""Where features can be computed."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Extent:
     """What is to be computed, and where.
@@ -49,6 +53,11 @@ class Extent:
     force: bool = False
     engine: str = "here"
     accept_quality: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse an engine that there is not."""
+        if self.engine not in ENGINES:
+            raise InputError(f"There is no engine {self.engine!r}.", allowed=", ".join(ENGINES))
 
 
 def compute_features(program: Program, domain_name: str, extent: Extent) -> ComputeReport:
@@ -249,10 +258,8 @@ def _engine(name: str, ray_address: str | None) -> Iterator[Answerer]:
 
         with ray_cluster(ray_address) as answer:
             yield answer
-    elif name == "here":
-        yield here
     else:
-        raise InputError(f"There is no engine {name!r}.", allowed="here, ray")
+        yield here
 
 
 def require_declared_values(stored: pl.DataFrame, features: FeatureSet, least: float) -> None:

@@ -2,16 +2,59 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
+from morningline.kit.errors import InputError
 from morningline.runs.kinds import Kind
-from morningline.wiring.errands import errands
+from morningline.wiring.checking import parameters_of, require_parameters
+from morningline.wiring.errands import RACING, errands
+from morningline.wiring.program import domain_named, feed_named, shipped_mappings
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from morningline.runs.run import Run
     from morningline.training.request import TrainRequest
+    from morningline.wiring.featuring import Extent
     from morningline.wiring.program import Program
+
+
+@dataclass(frozen=True, kw_only=True)
+class Import:
+    """Files to import: a mapping by its name or full path, and the full path of the folder that holds them."""
+
+    mapping: str
+    folder: str
+
+    def __post_init__(self) -> None:
+        """Refuse a folder that means another for every worker, and a mapping that there is not."""
+        if not _is_full(self.folder):
+            raise InputError(f"The folder {self.folder!r} is no full path.", do="Write the path from the root on.")
+        # Whether the worker has such a file is not for this machine to say.
+        shipped = shipped_mappings()
+        if self.mapping not in shipped and not _is_full(self.mapping) and not PurePosixPath(self.mapping).suffix:
+            raise InputError(
+                f"There is no mapping {self.mapping[:100]!r}.",
+                allowed=f"the full path of a .toml file, or one of {', '.join(shipped)}",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Whose:
+    """Whose features are computed; the rest is an `Extent`."""
+
+    domain: str = RACING
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reparsing:
+    """Whose facts are built anew from the archive, or only compared."""
+
+    domain: str = RACING
+    check: bool = False
 
 
 def kinds(program: Program) -> dict[str, Kind]:
@@ -21,34 +64,70 @@ def kinds(program: Program) -> dict[str, Kind]:
     every worker can read.
     """
     found = (
-        Kind("import", lambda run: _import(program, run)),
-        Kind("features", lambda run: _features(program, run)),
-        Kind("train", lambda run: _train(program, run)),
-        Kind("tune", lambda run: _tune(program, run)),
-        Kind("collect", lambda run: _collect(program, run)),
-        Kind("reparse", lambda run: _reparse(program, run), concurrency=1),
+        Kind("import", partial(_import, program), check=partial(require_parameters, program, Import)),
+        Kind("features", partial(_features, program), check=partial(_check_computing, program)),
+        Kind("train", partial(_train, program), check=_check_training),
+        Kind("tune", partial(_tune, program)),
+        Kind("collect", partial(_collect, program), check=_check_collecting),
+        Kind(
+            "reparse",
+            partial(_reparse, program),
+            concurrency=1,
+            check=partial(require_parameters, program, Reparsing),
+        ),
         *errands(program),
     )
     return {kind.name: kind for kind in found}
 
 
+def _is_full(path: str) -> bool:
+    return PurePosixPath(path).is_absolute() or PureWindowsPath(path).is_absolute()
+
+
+def _check_computing(program: Program, given: Mapping[str, Any]) -> None:
+    whose, extent = _computing(given)
+    found = domain_named(whose.domain)
+    if extent.set_name is not None:
+        program.feature_set(found, extent.set_name)
+
+
+def _computing(given: Mapping[str, Any]) -> tuple[Whose, Extent]:
+    from morningline.wiring.featuring import Extent
+
+    asked = dict(given)
+    whose = {name: asked.pop(name) for name in ("domain",) if name in asked}
+    return parameters_of(whose, Whose), parameters_of(asked, Extent)
+
+
+def _check_training(given: Mapping[str, Any]) -> None:
+    from morningline.wiring.training import checked
+
+    checked(dict(given))
+
+
+def _check_collecting(given: Mapping[str, Any]) -> None:
+    from morningline.kit.clock import utc_now
+    from morningline.wiring import collecting
+
+    asked = parameters_of(given, collecting.CollectRequest)
+    feed = feed_named(asked.feed)
+    for what in asked.what:
+        if what != "details":
+            collecting.wanted_of(feed, asked, what, utc_now())
+
+
 def _import(program: Program, run: Run) -> Any:  # noqa: ANN401 - an ImportReport, as JSON
     from morningline.wiring import acts
 
-    asked = run.parameters
-    return run.step(
-        "import", lambda: acts.import_folder(program, asked["mapping"], Path(asked["folder"]), run.progress)
-    )
+    asked = parameters_of(run.parameters, Import)
+    return run.step("import", lambda: acts.import_folder(program, asked.mapping, Path(asked.folder), run.progress))
 
 
 def _features(program: Program, run: Run) -> Any:  # noqa: ANN401 - a ComputeReport, as JSON
-    import msgspec
-
     from morningline.wiring import featuring
 
-    asked = dict(run.parameters)
-    domain, extent = asked.pop("domain"), msgspec.convert(asked, featuring.Extent)
-    return run.step("compute", lambda: featuring.compute_features(program, domain, extent))
+    whose, extent = _computing(run.parameters)
+    return run.step("compute", lambda: featuring.compute_features(program, whose.domain, extent))
 
 
 def _collect(program: Program, run: Run) -> Any:  # noqa: ANN401 - the summary, as JSON
@@ -60,8 +139,8 @@ def _collect(program: Program, run: Run) -> Any:  # noqa: ANN401 - the summary, 
 def _reparse(program: Program, run: Run) -> Any:  # noqa: ANN401 - a Reparsed, as JSON
     from morningline.wiring import collecting
 
-    asked = run.parameters
-    return run.step("reparse", lambda: collecting.reparse(program, asked["domain"], run.progress, check=asked["check"]))
+    asked = parameters_of(run.parameters, Reparsing)
+    return run.step("reparse", lambda: collecting.reparse(program, asked.domain, run.progress, check=asked.check))
 
 
 def _train(program: Program, run: Run) -> Any:  # noqa: ANN401 - the summary, as JSON

@@ -9,7 +9,6 @@ from morningline.api.guard import AskedBy, said
 from morningline.api.routes.runs import Group, routes_of, start
 from morningline.api.service import Served
 from morningline.api.shapes import Started
-from morningline.wiring.training import checked
 
 jobs = Group(
     "training_job",
@@ -25,8 +24,6 @@ router = APIRouter(tags=[jobs.tag])
 @router.post("/training/jobs/start", status_code=202, **said("train", "backtest", scope="operate"))
 def start_training_job(body: bodies.Train, program: Served, asked_by: AskedBy, response: Response) -> Started:
     """Train a model, judge it on days nothing has seen, beside the market, and register it."""
-    # Refused here, before it waits in a queue.
-    checked(body.parameters())
     return start(program, "train", body, asked_by, response, "/api/v1/training/jobs")
 
 
