@@ -47,6 +47,26 @@ def _stand_at(instant: datetime | None) -> None:
     _rehearsed = instant and instant.astimezone(UTC)
 
 
+def time_zone(name: str) -> ZoneInfo:
+    """The time zone of an IANA name.
+
+    Raises:
+        InputError: There is none of that name.
+    """
+    from zoneinfo import ZoneInfo
+
+    try:
+        # Some systems call their own zone `localtime`: it is another on every machine.
+        return ZoneInfo("" if name == "localtime" else name)
+    # A folder of the zone database ("Europe") is an OSError, a path that climbs out of it a ValueError.
+    except (KeyError, ValueError, OSError) as error:
+        raise InputError(
+            f"{name!r} is not a time zone.",
+            allowed="IANA names such as Europe/London or UTC",
+            do="Look the name up in the IANA time zone list; abbreviations such as BST are not names.",
+        ) from error
+
+
 def start_of_local_day(day: date, zone: str) -> datetime:
     """Find the first instant whose local date is `day` or later.
 
@@ -67,7 +87,39 @@ def start_of_local_day(day: date, zone: str) -> datetime:
         >>> start_of_local_day(date(2024, 7, 1), "Europe/London").isoformat()
         '2024-06-30T23:00:00+00:00'
     """
-    return _start(day, _zone(zone))
+    return _start(day, time_zone(zone))
+
+
+def first_instant(local: datetime, zone: ZoneInfo) -> datetime:
+    """Find the first instant at which the clocks of a zone show a time, or a later one.
+
+    A time that exists twice is meant where it comes first; one that clocks jump over is at the jump.
+
+    Args:
+        local: A time on the clock, without a zone.
+        zone: Where that clock hangs.
+
+    Returns:
+        An aware UTC instant.
+
+    Example:
+        >>> first_instant(datetime(2024, 3, 31, 1, 30), time_zone("Europe/London")).isoformat()
+        '2024-03-31T01:00:00+00:00'
+    """
+    reading = local.replace(tzinfo=zone, fold=0)
+    later = reading.astimezone(UTC)
+    if later.astimezone(zone).replace(tzinfo=None) == local:
+        return later
+    # The time lies in a gap: PEP 495 gives the offset before the jump to fold 0, the one after it to fold 1,
+    # so the jump is between the two readings, and the local clock only moves forward there.
+    earlier = reading.replace(fold=1).astimezone(UTC)
+    while later - earlier > timedelta(seconds=1):
+        middle = earlier + timedelta(seconds=(later - earlier) // timedelta(seconds=2))
+        if middle.astimezone(zone).replace(tzinfo=None) >= local:
+            later = middle
+        else:
+            earlier = middle
+    return earlier if earlier.astimezone(zone).replace(tzinfo=None) >= local else later
 
 
 def local_day_bounds(days: pl.Series, zone: str) -> pl.DataFrame:
@@ -92,7 +144,7 @@ def local_day_bounds(days: pl.Series, zone: str) -> pl.DataFrame:
             allowed="a series of dates",
             do="Cast the column to pl.Date.",
         )
-    known = _zone(zone)
+    known = time_zone(zone)
     distinct: list[date] = days.drop_nulls().unique().sort().to_list()
     instant = pl.Datetime("us", "UTC")
     return pl.DataFrame(
@@ -105,32 +157,5 @@ def local_day_bounds(days: pl.Series, zone: str) -> pl.DataFrame:
     )
 
 
-def _zone(name: str) -> ZoneInfo:
-    from zoneinfo import ZoneInfo
-
-    try:
-        return ZoneInfo(name)
-    # A folder of the zone database ("Europe") is an OSError, a path that climbs out of it a ValueError.
-    except (KeyError, ValueError, OSError) as error:
-        raise InputError(
-            f"{name!r} is not a time zone.",
-            allowed="IANA names such as Europe/London or UTC",
-            do="Look the name up in the IANA time zone list; abbreviations such as BST are not names.",
-        ) from error
-
-
 def _start(day: date, zone: ZoneInfo) -> datetime:
-    midnight = datetime.combine(day, time(), tzinfo=zone)
-    later = midnight.astimezone(UTC)
-    if later.astimezone(zone).replace(tzinfo=None) == midnight.replace(tzinfo=None):
-        return later
-    # Midnight lies in a gap: PEP 495 gives the offset before the jump to fold 0, the one after it to fold 1,
-    # so the jump is between the two readings, and the local clock only moves forward there.
-    earlier = midnight.replace(fold=1).astimezone(UTC)
-    while later - earlier > timedelta(seconds=1):
-        middle = earlier + timedelta(seconds=(later - earlier) // timedelta(seconds=2))
-        if middle.astimezone(zone).date() >= day:
-            later = middle
-        else:
-            earlier = middle
-    return earlier if earlier.astimezone(zone).date() >= day else later
+    return first_instant(datetime.combine(day, time()), zone)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from morningline.kit.database import Database
 
 SQL = Path(__file__).parent / "sql" / "runs.sql"
-MARK = "morningline runs 2"
+MARK = "morningline runs 3"
 """What the comment of the view `runs` says where this version's tables are."""
 
 # Any number, the same in every process: who installs holds it, the others wait.

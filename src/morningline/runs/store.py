@@ -162,8 +162,7 @@ def enqueue(
     Raises:
         InputError: There is no such priority.
     """
-    if priority not in PRIORITIES:
-        raise InputError(f"There is no priority {priority}.", allowed="-1 (can wait), 0, 1, 2 (most urgent)")
+    require_priority(priority)
     return _ask(
         connection,
         {
@@ -178,6 +177,16 @@ def enqueue(
             "timeout_seconds": kind.timeout_seconds,
         },
     )
+
+
+def require_priority(priority: int) -> None:
+    """Refuse a priority that there is not.
+
+    Raises:
+        InputError: It is none of -1 to 2.
+    """
+    if priority not in PRIORITIES:
+        raise InputError(f"There is no priority {priority}.", allowed="-1 (can wait), 0, 1, 2 (most urgent)")
 
 
 def _ask(connection: psycopg.Connection[Any], request: dict[str, Any]) -> str:

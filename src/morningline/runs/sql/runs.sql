@@ -47,6 +47,22 @@ CREATE TABLE IF NOT EXISTS run_workers (
     beat_at timestamptz NOT NULL DEFAULT now()
 );
 
+-- What is asked for again and again. A schedule that is paused is due never.
+CREATE TABLE IF NOT EXISTS run_schedules (
+    name text PRIMARY KEY CHECK (name ~ '^[a-z0-9][a-z0-9._-]{0,62}$'),
+    kind text NOT NULL,
+    parameters jsonb NOT NULL,
+    cron text NOT NULL,
+    zone text NOT NULL,
+    priority smallint NOT NULL CHECK (priority BETWEEN -1 AND 2),
+    next_at timestamptz,
+    last_at timestamptz,
+    last_run text REFERENCES run_requests ON DELETE SET NULL,
+    created_by text NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+CREATE INDEX IF NOT EXISTS run_schedules_next ON run_schedules (next_at) WHERE next_at IS NOT NULL;
+
 CREATE OR REPLACE FUNCTION dbos.run_word(status text) RETURNS text LANGUAGE sql IMMUTABLE AS $$
     SELECT CASE status
         WHEN 'ENQUEUED' THEN 'queued' WHEN 'DELAYED' THEN 'queued' WHEN 'PENDING' THEN 'running'
@@ -109,4 +125,4 @@ FROM run_requests AS q
 JOIN dbos.workflow_status AS w ON w.workflow_uuid = q.id
 LEFT JOIN run_progress AS p ON p.run_id = q.id
 LEFT JOIN dbos.workflow_output AS o ON o.workflow_uuid = q.id;
-COMMENT ON VIEW runs IS 'morningline runs 2';
+COMMENT ON VIEW runs IS 'morningline runs 3';
