@@ -65,6 +65,7 @@ CALLED_OTHERWISE = {
     "quality check": {"day": "first"},
     "tokens revoke": {"token": "token_id"},
     "replay": {"prediction": "prediction_id"},
+    "schedules add": {"parameter": "parameters", "params": "parameters", "paused": "enabled"},
     "runs show": {"run": "run_id"},
     "runs logs": {"run": "run_id"},
     "runs cancel": {"run": "run_id"},

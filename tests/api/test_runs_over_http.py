@@ -329,7 +329,12 @@ def test_a_report_is_a_page_that_runs_nothing_but_itself(office: Office):
 def test_the_service_is_ready_when_its_tables_are_of_this_version(program: Program):
     with serving(program) as office:
         assert office.get("/health/live")["status"] == "live"
-        assert office.get("/health/ready") == {"status": "ready", "database": True, "worker": False}
+        assert office.get("/health/ready") == {
+            "status": "ready",
+            "database": True,
+            "worker": False,
+            "scheduler": True,
+        }
         with office.program.database.connect() as connection:
             connection.execute("UPDATE alembic_version SET version_num = 'racing_9999'")
         refused = office.ask("GET", "/health/ready")

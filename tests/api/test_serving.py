@@ -10,6 +10,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import httpx2
+import psycopg
 import pytest
 
 from morningline.kit.workspace import Workspace
@@ -70,15 +71,31 @@ def run_of(address: str, headers: dict[str, str] | None = None) -> dict[str, Any
     pytest.fail("the run did not end")
 
 
+def scheduled(house: House, address: str, status: str) -> dict[str, Any]:
+    """The run of the schedule `count`, which is due at once."""
+    with psycopg.connect(house.environ["MORNINGLINE_DATABASE_URL"]) as connection:
+        connection.execute("UPDATE run_schedules SET next_at = now()")
+    for _ in range(600):
+        found: list[dict[str, Any]] = httpx2.get(f"{address}/runs?asked_by=schedule+count").json()["items"]
+        if found and found[0]["status"] == status:
+            return found[0]
+        time.sleep(0.05)
+    pytest.fail("what was due was not asked for")
+
+
 def test_one_process_serves_and_does_the_runs_and_ends_politely(house: House):
     process, address = house.serve()
     assert run_of(address)["status"] == "succeeded"
+    wanted = {"name": "count", "kind": "fingerprint", "cron": "* * * * *"}
+    assert httpx2.post(f"{address}/schedules", json=wanted).status_code == 201
+    assert scheduled(house, address, "succeeded")["asked_by"] == "schedule count"
     with httpx2.Client(base_url=address) as idle:
         idle.get("/runs")
         process.send_signal(signal.SIGTERM)
         _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
     assert "There is no token" in said
+    assert "API, scheduler and worker" in said
     assert "Traceback" not in said
     assert "[]" in house.run("db", "query", "SELECT id FROM run_workers", "--json").stdout
 
@@ -89,9 +106,38 @@ def test_a_service_without_a_worker_leaves_runs_to_others(house: House):
         asked = client.post("/fingerprints/start", json={}).json()
         assert asked["worker"] is False
         assert client.get(f"/runs/{asked['id']}").json()["status"] == "queued"
+        wanted = {"name": "count", "kind": "fingerprint", "cron": "0 0 1 1 *"}
+        assert client.post("/schedules", json=wanted).status_code == 201
+        assert scheduled(house, address, "queued")["asked_by"] == "schedule count"
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 0, said
+    assert "API and scheduler run in this process" in said
+
+
+@pytest.mark.proof
+def test_a_service_and_workers_fire_a_schedule_once_and_the_runs_are_done(house: House):
+    process, address = house.serve("--no-worker")
+    for _ in range(2):
+        worker = subprocess.Popen(house.command("worker"), env=house.environ, stderr=subprocess.PIPE, text=True)
+        house.processes.append(worker)
+        assert worker.stderr is not None
+        assert "schedules" in worker.stderr.readline()
+    # The service fires too; the proof is that the workers do where it does not live any more.
+    wanted = {"name": "count", "kind": "fingerprint", "cron": "0 0 1 1 *"}
+    httpx2.post(f"{address}/schedules", json=wanted)
+    assert scheduled(house, address, "succeeded")
+    process.kill()
+    for done in (2, 3, 4):
+        with psycopg.connect(house.environ["MORNINGLINE_DATABASE_URL"]) as connection:
+            connection.execute("UPDATE run_schedules SET next_at = now()")
+        for _ in range(600):
+            with psycopg.connect(house.environ["MORNINGLINE_DATABASE_URL"]) as connection:
+                found = connection.execute("SELECT asked_by, status FROM runs").fetchall()
+            if found == [("schedule count", "succeeded")] * done:
+                break
+            time.sleep(0.05)
+        assert found == [("schedule count", "succeeded")] * done
 
 
 def test_who_follows_a_log_does_not_hold_the_end_up(house: House):

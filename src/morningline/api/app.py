@@ -12,7 +12,18 @@ from morningline import __version__
 from morningline.api import description, problems
 from morningline.api.auditing import Auditing
 from morningline.api.requests import RequestIds, SizeLimit, TimeLimit
-from morningline.api.routes import access, data, features, house, pages, predictions, registry, runs, training
+from morningline.api.routes import (
+    access,
+    data,
+    features,
+    house,
+    pages,
+    predictions,
+    registry,
+    runs,
+    schedules,
+    training,
+)
 from morningline.api.service import Service
 
 if TYPE_CHECKING:
@@ -21,7 +32,7 @@ if TYPE_CHECKING:
     from morningline.wiring.program import Program
 
 ROOT = "/api/v1"
-ROUTERS = (training, registry, predictions, features, data, pages, access, house, runs)
+ROUTERS = (training, registry, predictions, features, data, pages, access, house, schedules, runs)
 
 
 def create_app(program: Program, *, loopback: bool = True) -> FastAPI:

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StrictFloat, StrictInt
 
 from morningline.api.words import RACING, Day, Flag
+from morningline.runs.schedules import NAME
 
 Name = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 Place = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00]*$")]
@@ -346,6 +347,31 @@ class ExportTrainings(Body):
     experiment: Name
     file: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}\.(csv|json|parquet)$")
     trials: Flag = False
+
+
+class Schedule(BaseModel):
+    """What is to be asked for again and again, and when.
+
+    Attributes:
+        name: Its name: small letters, digits, `.`, `_` and `-`.
+        kind: Which kind of run, such as `predict`.
+        parameters: What the run is given, as whoever asks for one gives it; `{day}`, `{day-1}`, `{day+7}` in texts
+            stand for the local day on which it is due, and days before or after it.
+        cron: Minute, hour, day of month, month and day of week.
+        zone: IANA name of the time zone whose clock and days are meant.
+        priority: -1 can wait, 2 is the most urgent.
+        enabled: False makes it paused.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=NAME)
+    kind: Name
+    parameters: dict[str, Any] = Field(default_factory=dict, max_length=200)
+    cron: Name
+    zone: Name = "UTC"
+    priority: StrictInt = Field(default=0, ge=-1, le=2)
+    enabled: Flag = True
 
 
 class RollBack(BaseModel):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi.openapi.utils import get_openapi
 
-from morningline.api.examples import example_of
+from morningline.api.examples import WHOLE, example_of
 from morningline.api.problems import MEDIA_TYPE, TITLES
 from morningline.api.shapes import Problem
 
@@ -70,7 +70,7 @@ def describe(app: FastAPI) -> Document:
     for schema in schemas.values():
         _say_attributes(schema)
     for name, schema in schemas.items():
-        schema["examples"] = [example_of(schema, schemas, name)]
+        schema["examples"] = [WHOLE.get(name) or example_of(schema, schemas, name)]
     for path, operations in document["paths"].items():
         for operation in operations.values():
             _say_operation(operation, schemas, path)

@@ -56,6 +56,28 @@ SHOWN: dict[str, Any] = {
     "outcome": "done",
 }
 """By name of a field; what is not here follows from its type."""
+SCHEDULE = {
+    "name": "tomorrow",
+    "kind": "predict",
+    "parameters": {"domain": "racing", "day": "{day+1}"},
+    "cron": "0 20 * * *",
+    "zone": "Europe/London",
+    "priority": 0,
+    "enabled": True,
+}
+WHOLE: dict[str, Any] = {
+    "Schedule": SCHEDULE,
+    "ScheduleRow": {
+        **SCHEDULE,
+        "next_at": "2026-03-02T20:00:00Z",
+        "last_at": "2026-03-01T20:00:00Z",
+        "last_run": "3f9a0c12b7de",
+        "last_status": "succeeded",
+        "created_by": "ann",
+        "created_at": "2026-02-11T09:30:00Z",
+    },
+}
+"""By name of a schema, where the fields make sense together only."""
 BY_FORMAT = {"date": "2026-03-01", "date-time": "2026-03-01T06:30:00Z"}
 DEEPEST = 8
 
@@ -71,8 +93,9 @@ def example_of(schema: dict[str, Any], schemas: dict[str, Any], name: str = "", 
     """
     if "$ref" in schema:
         return example_of(schemas[schema["$ref"].rpartition("/")[2]], schemas, "", depth + 1)
-    if "const" in schema or "enum" in schema:
-        return schema.get("const", (schema.get("enum") or [None])[0])
+    given = schema.get("examples") or schema.get("enum") or [schema.get("const")]
+    if given[0] is not None:
+        return given[0]
     options = schema.get("anyOf") or schema.get("oneOf")
     if options:
         if name in SHOWN and any(_fits(SHOWN[name], option) for option in options):

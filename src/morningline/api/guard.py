@@ -89,13 +89,23 @@ class May:
 
     def _admit(self, request: Request, caller: Caller) -> None:
         request.state.caller = caller
-        if caller.token is not None and not caller.token.reaches(self.scope):
-            raise ScopeError(
-                f"The token {caller.token.id} has the scope {caller.token.scope!r}.",
-                allowed=f"the scope {self.scope!r} or one that reaches further",
-                do="Use another token.",
-            )
+        require_scope(request, self.scope)
         _refuse_unknown(request)
+
+
+def require_scope(request: Request, scope: Scope) -> None:
+    """Refuse a caller whose token does not reach as far as what the request asks for.
+
+    Raises:
+        ScopeError: It does not.
+    """
+    token = request.state.caller.token
+    if token is not None and not token.reaches(scope):
+        raise ScopeError(
+            f"The token {token.id} has the scope {token.scope!r}.",
+            allowed=f"the scope {scope!r} or one that reaches further",
+            do="Use another token.",
+        )
 
 
 def call_of(request: Request) -> audit.Call:

@@ -1,4 +1,4 @@
-"""Serving on one machine: the service and a worker in one process, until told to stop."""
+"""Serving on one machine: the service, a scheduler and a worker in one process, until told to stop."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from fastapi import FastAPI
 
+    from morningline.runs.scheduler import Scheduler
     from morningline.runs.worker import Worker
     from morningline.wiring.program import Program
 
@@ -62,12 +63,15 @@ def serve(program: Program, *, host: str, port: int, slots: int, proxy: str | No
         worker = _worker(program, slots) if slots else None
         if worker is not None:
             worker.start()
+        scheduler = _scheduler(program)
+        scheduler.start()
         ended = True
         sys.setswitchinterval(SWITCH_SECONDS)
         try:
             _announce(listener, worker, open_to_all=open_to_all)
             server.run(sockets=[listener])
         finally:
+            scheduler.stop()
             if worker is not None:
                 ended = worker.stop()
     if not ended:
@@ -118,6 +122,13 @@ def _worker(program: Program, slots: int) -> Worker:
     )
 
 
+def _scheduler(program: Program) -> Scheduler:
+    from morningline.runs.scheduler import Scheduler
+    from morningline.wiring.jobs import kinds
+
+    return Scheduler(program.database, kinds(program).values())
+
+
 @contextmanager
 def _listening(host: str, port: int) -> Iterator[socket.socket]:
     """A socket on which connections already wait while the rest begins."""
@@ -146,8 +157,9 @@ def _announce(listener: socket.socket, worker: Worker | None, *, open_to_all: bo
             "There is no token, so only this machine reaches the service, and whoever is logged in on it may do "
             "everything. Make one with: morningline tokens create NAME --scope admin\n"
         )
-    done_by = f"Worker {worker.id} takes runs." if worker else "Runs wait for a worker: morningline worker"
-    sys.stderr.write(f"{done_by} Stop with Ctrl-C.\n")
+    parts = f"API, scheduler and worker {worker.id}" if worker else "API and scheduler"
+    waits = "" if worker else " Runs wait for a worker: morningline worker."
+    sys.stderr.write(f"{parts} run in this process.{waits} Stop with Ctrl-C.\n")
 
 
 @contextmanager

@@ -133,6 +133,13 @@ class Deleted(Shape):
     days: int | None
 
 
+class Removed(Shape):
+    """What was removed, by its name."""
+
+    name: str
+    status: Literal["removed"] = "removed"
+
+
 class Cancelled(Shape):
     """A run that was cancelled; one that goes on stops at its next step, or within five seconds."""
 
@@ -147,11 +154,13 @@ class Health(Shape):
         status: `live`, or `ready`.
         database: Whether the database answers and its tables are of this version.
         worker: Whether a worker lives that takes any run.
+        scheduler: Whether what schedules have due is asked for; false where something waits for half a minute.
     """
 
     status: Literal["live", "ready"]
     database: bool | None = None
     worker: bool | None = None
+    scheduler: bool | None = None
 
 
 def shape_of(report: type) -> type[BaseModel]:

@@ -27,6 +27,7 @@ from morningline.cli import (
     reconcile,
     registry,
     runs,
+    schedules,
     serve,
     simulate,
     tokens,
@@ -55,6 +56,7 @@ app.add_typer(quality.app, name="quality")
 app.add_typer(registry.app, name="models")
 app.add_typer(experiments.app, name="experiments")
 app.add_typer(runs.app, name="runs")
+app.add_typer(schedules.app, name="schedules")
 app.add_typer(tokens.app, name="tokens")
 app.add_typer(database.app, name="db")
 audit_changes(app)

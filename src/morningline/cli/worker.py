@@ -25,8 +25,10 @@ def worker(
 ) -> None:
     """Do runs until told to stop (Ctrl-C or SIGTERM): any number of workers, on any machines, share one database.
 
+    A worker asks for what schedules have due, too, unless another process was quicker.
     The run in hand then goes back to the queue at its next step. Told a second time, it ends at once.
     """
+    from morningline.runs.scheduler import Scheduler
     from morningline.runs.worker import Worker
     from morningline.wiring.jobs import kinds
 
@@ -39,8 +41,13 @@ def worker(
             retention_days=program.settings.run_retention_days,
             log_level=program.settings.log_level,
         )
-        sys.stderr.write(f"Worker {made.id} takes runs. Stop it with Ctrl-C.\n")
-        ended = made.run(until=told)
+        scheduler = Scheduler(program.database, kinds(program).values())
+        sys.stderr.write(f"Worker {made.id} takes runs, and asks for what schedules have due. Stop it with Ctrl-C.\n")
+        scheduler.start()
+        try:
+            ended = made.run(until=told)
+        finally:
+            scheduler.stop()
         sys.stderr.write(f"Worker {made.id} has stopped.\n")
     if not ended:
         # A step that heeds nobody still runs in a thread, its run is back in the queue: nothing is left to wait for.

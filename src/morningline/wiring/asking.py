@@ -10,6 +10,7 @@ from morningline.kit.errors import NotFoundError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from morningline.runs.schedules import Schedule, ScheduleRow
     from morningline.wiring.program import Program
 
 
@@ -74,3 +75,43 @@ def ask_again(program: Program, run_id: str, *, asked_by: str, ended: frozenset[
         made = store.retry(connection, run_id, asked_by=asked_by, ended=store.ENDED if ended is None else ended)
         found = store.find(connection, made)
         return Asked(id=made, kind=found.kind, worker=store.has_live_worker(connection))
+
+
+def make_schedule(program: Program, schedule: Schedule, *, asked_by: str) -> ScheduleRow:
+    """Have a run asked for again and again, from now on.
+
+    Args:
+        program: The workspace.
+        schedule: What is to be asked for, and when.
+        asked_by: Who makes it.
+
+    Raises:
+        InputError: The name, the expression, the zone, the priority or the parameters cannot be used.
+        NotFoundError: There is no such kind, or nothing that the parameters name.
+        StateError: There is a schedule of that name.
+    """
+    from morningline.runs import schedules
+    from morningline.wiring.jobs import kinds
+
+    with program.database.connect() as connection:
+        return schedules.add(connection, schedule, kinds(program), created_by=asked_by)
+
+
+def ask_as_scheduled(program: Program, name: str, *, asked_by: str) -> Asked:
+    """Ask now for what a schedule asks for; it is due next when it would have been.
+
+    Args:
+        program: The workspace.
+        name: Which schedule; paused or not.
+        asked_by: Who asks; the run names the schedule, and its log says who.
+
+    Raises:
+        NotFoundError: There is no such schedule, or nothing that its parameters name.
+        InputError: Its parameters cannot be used any more.
+    """
+    from morningline.runs import schedules, store
+    from morningline.wiring.jobs import kinds
+
+    with program.database.connect() as connection:
+        run_id = schedules.ask_now(connection, name, kinds(program), asked_by=asked_by)
+        return Asked(id=run_id, kind=store.find(connection, run_id).kind, worker=store.has_live_worker(connection))

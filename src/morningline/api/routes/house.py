@@ -43,9 +43,10 @@ async def tell_live() -> Health:
 
 @health.get("/ready", openapi_extra={"x-command": []})
 def tell_ready(program: Served) -> Health:
-    """Say whether requests can be served: the database answers, and its tables are of this version."""
+    """Say whether requests can be served: the database answers, its tables are of this version; and who works."""
     from morningline.facts import migrate
     from morningline.runs.install import installed
+    from morningline.runs.scheduler import overdue
     from morningline.runs.store import has_live_worker
     from morningline.wiring.program import migration_folders
 
@@ -53,7 +54,8 @@ def tell_ready(program: Served) -> Health:
         current = migrate.applied(connection) == migrate.heads(migration_folders()) and installed(connection)
         if not current:
             raise DatabaseError("The tables are not of this version.", do="Run `morningline db upgrade`.")
-        return Health(status="ready", database=True, worker=has_live_worker(connection))
+        worker, late = has_live_worker(connection), overdue(connection)
+        return Health(status="ready", database=True, worker=worker, scheduler=not late)
 
 
 @router.get("/settings", response_model=list[Setting], **said("settings", scope="read"))
