@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -24,7 +25,7 @@ LOOKS = frozenset(
         *(f"experiments {act}" for act in ("compare", "export", "list", "show")),
         *(f"features {act}" for act in ("diff", "drift", "export", "list", "quality", "show", "status", "verify")),
         *(f"models {act}" for act in ("compare", "learners", "list", "show")),
-        *("predictions show", "quality check", "quality report", "tokens list"),
+        *("predictions show", "quality check", "quality report", "schedules list", "tokens list"),
         *(f"runs {act}" for act in ("list", "logs", "show", "stats")),
     }
 )
@@ -78,6 +79,16 @@ class ChangingCommand(TyperCommand):
             _ASKED.reset(before)
 
 
+def who() -> str:
+    """Who asks: the user's name, as far as the system knows it."""
+    import getpass
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid()) if hasattr(os, "getuid") else "somebody"
+
+
 def audit_changes(app: typer.Typer, *words: str) -> None:
     """Have every command of the command line audited that does not only look."""
     for command in app.registered_commands:
@@ -122,7 +133,6 @@ class _Entry:
 
     def __init__(self, database: Database, asked: Asked) -> None:
         from morningline.access.audit import Call
-        from morningline.cli.following import who
 
         self._database = database
         self._call = Call(surface="shell", actor=who(), act=asked.words, target=asked.target)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from morningline.cli import show
-from morningline.cli.auditing import note
+from morningline.cli.auditing import note, who
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -112,16 +112,6 @@ def outcome(row: RunRow) -> Any:  # noqa: ANN401 - what the run gave
         sys.stderr.write(f"What to do: see where with `morningline runs show {row.id}`; please report it.\n")
         raise typer.Exit(FAULT)
     raise restore(recorded)
-
-
-def who() -> str:
-    """Who asks: the user's name, as far as the system knows it."""
-    import getpass
-
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return str(os.getuid()) if hasattr(os, "getuid") else "somebody"
 
 
 def _leave(connection: psycopg.Connection[Any], run_id: str, *, json: bool) -> None:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from morningline.cli import show
+from morningline.cli.auditing import who
 from morningline.cli.data import Domain
-from morningline.cli.following import who
 from morningline.cli.runs import when
 from morningline.cli.workspace import AsJson, open_program
 

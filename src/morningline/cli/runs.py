@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from morningline.cli import show
-from morningline.cli.following import outcome, watch, who
+from morningline.cli.auditing import who
+from morningline.cli.following import outcome, watch
 from morningline.cli.workspace import AsJson, open_program
 
 if TYPE_CHECKING:

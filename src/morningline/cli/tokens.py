@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from morningline.cli import show
-from morningline.cli.following import who
+from morningline.cli.auditing import who
 from morningline.cli.runs import Since, Until, parse_instant, when
 from morningline.cli.workspace import AsJson, open_program
 
