@@ -210,7 +210,7 @@ def test_a_walk_forward_judges_every_day_of_the_test_once(loop: Loop):
 
 def test_a_tuned_training_says_what_tuning_was_worth_on_days_no_trial_has_seen(loop: Loop):
     tuning = {"trials": 2, "folds": 1}
-    given = short(loop, model="conditional_logit", parameters={}, tuning=tuning, register=False)
+    given = short(loop, model="conditional_logit", parameters={}, tuning=tuning, register=False, experiment="tuned")
     summary = follow(loop.program, "train", given, title="")
     assert len(summary["tuning"]["trials"]) == 2
     assert summary["tuning"]["best_loss"] > 0
@@ -218,6 +218,24 @@ def test_a_tuned_training_says_what_tuning_was_worth_on_days_no_trial_has_seen(l
     again = follow(loop.program, "train", given, title="")
     # The trials were kept: nothing is tried twice, and the same is found.
     assert again["tuning"] == summary["tuning"]
+    assert_shown(loop, summary["tuning"])
+
+
+def assert_shown(loop: Loop, tuning: dict[str, Any]) -> None:
+    """Both trainings have the trials beneath them, and a page that draws them."""
+    listed = experiments.list_trainings(loop.program, "tuned", trials=True)
+    assert [(one.trials, one.parent) for one in listed] == [
+        *((2, None), (0, listed[0].id), (0, listed[0].id)),
+        *((2, None), (0, listed[3].id), (0, listed[3].id)),
+    ]
+    parent, *children = listed[:3]
+    assert [one.metrics["loss"] for one in children] == [trial["value"] for trial in tuning["trials"]]
+    assert parent.metrics["tuning.best_loss"] == tuning["best_loss"]
+    assert parent.dataset_hash == children[0].dataset_hash
+    asked = {"domain": "racing", "about": "training", "training": parent.id}
+    page = (loop.program.workspace.reports / follow(loop.program, "report", asked, title="")["file"]).read_text()
+    for said in ("How its parameters were found", "best ", "How it learnt", "2 sets of parameters"):
+        assert said in page, said
 
 
 def test_a_training_that_holds_more_memory_than_it_may_stops(loop: Loop):
@@ -548,5 +566,10 @@ def assert_recorded(loop: Loop, summary: dict[str, Any], asked: dict[str, Any]) 
     assert kept.feature_version == model.model.feature_version
     assert kept.parameters["rounds"] == "60"
     assert kept.metrics["combined.r2"] == summary["models"]["combined"]["r2"]
-    files = {one["path"]: one["sha256"] for one in experiments.show_training(loop.program, kept.id).artefacts}
+    shown = experiments.show_training(loop.program, kept.id)
+    said = {step["name"] for step in shown.steps if experiments.CURVE in step["name"]}
+    assert said >= {f"fit/{part}/trees/training_loss" for part in ("rehearsal_1", "rehearsal_3", "whole")}
+    assert "fit/rehearsal_1/trees/validation_loss" in said
+    assert "How it learnt" in write_model_card(loop.program, "racing", summary["model"], None).read_text()
+    files = {one["path"]: one["sha256"] for one in shown.artefacts}
     assert files[f"{model.model.artefact}/backtest.parquet"] == model.model.outcomes_sha256
