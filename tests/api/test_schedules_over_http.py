@@ -86,6 +86,7 @@ def sensible(example: dict[str, Any]) -> dict[str, Any]:
         "only": None,
         "version": None,
         "set_name": None,
+        "training": None,
         "first": "2026-03-01",
     }
     return {name: known.get(name, value) for name, value in example.items()}
