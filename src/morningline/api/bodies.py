@@ -175,7 +175,7 @@ class Train(Body):
         train_from: First local day of training; all there are if not given.
         until: Last local day of all, for the usual split.
         split: Where training ends and tests begin; the usual hold-out if not given.
-        model: The learner.
+        model: The learner; the usual one of the task's kind if not given.
         parameters_: What is chosen of it; its defaults for the rest.
         tuning: How the other parameters are looked for; its defaults if not given.
         seed: Seed of everything random; that of the settings if not given.
@@ -194,7 +194,7 @@ class Train(Body):
     train_from: Day | None = None
     until: Day | None = None
     split: Annotated[HoldOut | Walk, Field(discriminator="kind")] | None = None
-    model: Name = "logit_and_trees"
+    model: Name | None = None
     parameters_: dict[str, Any] = Field(default_factory=dict, alias="parameters", max_length=200)
     tuning: Tune | None = None
     seed: Int32 | None = None
@@ -379,12 +379,14 @@ class RollBack(BaseModel):
 
     Attributes:
         domain: Of whose task.
+        task: Which task; that of the model's id, or the domain's usual one, if not given.
         reason: Why, in words; it is kept.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     domain: Name = RACING
+    task: Name | None = None
     reason: Place | None = None
 
 
@@ -393,6 +395,7 @@ class Promote(RollBack):
 
     Attributes:
         domain: Of whose task.
+        task: Which task; that of the model's id, or the domain's usual one, if not given.
         reason: Why, in words; it is kept.
         force: Whatever the verdict; needs a reason.
     """

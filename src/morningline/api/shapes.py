@@ -234,9 +234,9 @@ def _translated(hint: Any) -> Any:  # noqa: ANN401 - a type, whatever it is made
 
 def _named_elsewhere() -> dict[str, type]:
     """Reports that other reports name in their types alone."""
-    from morningline.training import registry
-    from morningline.training.evaluation import comparison
+    from morningline.training import judging, registry
+    from morningline.training.evaluation import comparison, row_comparison
     from morningline.wiring import feature_rows, provenance
 
-    modules = (feature_rows, provenance, registry, comparison)
+    modules = (feature_rows, provenance, registry, judging, comparison, row_comparison)
     return {name: value for module in modules for name, value in vars(module).items() if isinstance(value, type)}

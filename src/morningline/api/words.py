@@ -51,6 +51,9 @@ Day = Annotated[date, BeforeValidator(_dated)]
 Instant = Annotated[datetime, BeforeValidator(_dated)]
 
 Domain = Annotated[Word, Query(description="Which domain.")]
+TaskName = Annotated[
+    Word | None, Query(description="Which task; that of the model's id, or the domain's usual one, if not given.")
+]
 SetName = Annotated[Word | None, Query(description="Which feature set; the task's own if not given.")]
 First = Annotated[Day | None, Query(description="First local day.")]
 Last = Annotated[Day | None, Query(description="Last local day.")]

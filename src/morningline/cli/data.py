@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from morningline.sources.report import ImportReport
 
 Domain = Annotated[str, typer.Option("--domain", help="Which domain.")]
+TaskName = Annotated[
+    str | None,
+    typer.Option("--task", help="Which task; that of the model's id, or the domain's usual one, if not given."),
+]
 Set = Annotated[str | None, typer.Option("--set", help="Which feature set; the task's own if not given.")]
 AcceptQuality = Annotated[
     bool, typer.Option("--accept-quality", help="Accept days whose facts fall short; it is written down.")

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from morningline.cli import show
 from morningline.cli.auditing import who
-from morningline.cli.data import Domain
+from morningline.cli.data import Domain, TaskName
 from morningline.cli.runs import when
 from morningline.cli.workspace import AsJson, open_program
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
-    from morningline.training.registry import ModelComparison, Promotion, ScoredBy
+    from morningline.training.judging import ScoredBy
+    from morningline.training.registry import ModelComparison, Promotion
     from morningline.wiring.registry import ModelVersion
 
 app = typer.Typer(help="List models, compare them, and say which one is champion.", invoke_without_command=True)
@@ -37,7 +38,7 @@ OUTCOMES = {
     "refused": "Refused: {from_model} stays the champion of {task}; {to_model} is its challenger.",
     "rolled_back": "Rolled back: {to_model} is the champion of {task} again; {from_model} is the previous one.",
 }
-METRICS = ("winner_log_loss", "r2", "brier", "top1", "ece")
+OfTask = Annotated[str | None, typer.Option("--task", help="Only of this task; of all if not given.")]
 
 
 @app.callback()
@@ -48,12 +49,12 @@ def models(context: typer.Context, domain: Domain = "racing", *, json: AsJson = 
 
 
 @app.command("list")
-def list_(domain: Domain = "racing", *, json: AsJson = False) -> None:
+def list_(domain: Domain = "racing", *, task: OfTask = None, json: AsJson = False) -> None:
     """List the registered models, newest first, and what each is to its task."""
     from morningline.wiring.registry import as_plain, list_models
 
     with open_program() as program:
-        rows = list_models(program, domain)
+        rows = list_models(program, domain, task=task)
     if json:
         show.as_json([as_plain(row) for row in rows])
         return
@@ -61,7 +62,7 @@ def list_(domain: Domain = "racing", *, json: AsJson = False) -> None:
         (
             *(row.model.id, row.model.version, ", ".join(row.aliases), when(row.model.created_at)[:16]),
             *(row.model.train_until, row.model.test_from, row.model.test_to),
-            row.model.metrics["delta_r2"]["verdict"],
+            verdict_of(row.model.metrics),
         )
         for row in rows
     ]
@@ -76,6 +77,7 @@ def show_(
     html: Annotated[bool, typer.Option("--html", help="Write the model card as one HTML page.")] = False,
     out: Annotated[Path | None, typer.Option("--out", help="Where; reports/ of the workspace if not given.")] = None,
     domain: Domain = "racing",
+    task: TaskName = None,
     json: AsJson = False,
 ) -> None:
     """Show a model: data, features, code, seed, scores with intervals, who promoted it and why."""
@@ -84,9 +86,9 @@ def show_(
 
     with open_program() as program:
         if html or out is not None:
-            show.line(str(write_model_card(program, domain, model, out)))
+            show.line(str(write_model_card(program, domain, model, out, task=task)))
             return
-        found = show_model(program, domain, model)
+        found = show_model(program, domain, model, task=task)
     if json:
         show.as_json(as_plain(found))
     else:
@@ -99,16 +101,17 @@ def compare(
     champion: Annotated[str | None, typer.Argument(help="The same of the other; the champion if not given.")] = None,
     *,
     on: Annotated[
-        str | None, typer.Option("--on", help="Which probabilities: market_free (what is predicted) or combined.")
+        str | None, typer.Option("--on", help="Of who wins, which probabilities: market_free (predicted) or combined.")
     ] = None,
     domain: Domain = "racing",
+    task: TaskName = None,
     json: AsJson = False,
 ) -> None:
     """Hold a model against another on the same days that neither has seen. Nothing is changed."""
     from morningline.wiring.registry import as_plain, compare_models
 
     with open_program() as program:
-        found = compare_models(program, domain, challenger, champion, compared=on)
+        found = compare_models(program, domain, challenger, champion, compared=on, task=task)
     if json:
         show.as_json(as_plain(found))
         return
@@ -126,13 +129,14 @@ def promote(
     reason: Reason = None,
     force: Annotated[bool, typer.Option("--force", help="Whatever the verdict; needs a reason.")] = False,
     domain: Domain = "racing",
+    task: TaskName = None,
     json: AsJson = False,
 ) -> None:
     """Make a model the champion, if it is shown to be better on unseen days; exit code 1 where it is refused."""
     from morningline.wiring.registry import as_plain, promote_model
 
     with open_program() as program:
-        decision = promote_model(program, domain, model, who=who(), reason=reason, force=force)
+        decision = promote_model(program, domain, model, who=who(), reason=reason, force=force, task=task)
     if json:
         show.as_json(as_plain(decision))
     else:
@@ -149,12 +153,12 @@ def promote(
 
 
 @app.command()
-def rollback(*, reason: Reason = None, domain: Domain = "racing", json: AsJson = False) -> None:
+def rollback(*, reason: Reason = None, domain: Domain = "racing", task: TaskName = None, json: AsJson = False) -> None:
     """Have champion and previous champion change places; who predicts next uses the other."""
     from morningline.wiring.registry import as_plain, roll_back_model
 
     with open_program() as program:
-        done = roll_back_model(program, domain, who=who(), reason=reason)
+        done = roll_back_model(program, domain, who=who(), reason=reason, task=task)
     if json:
         show.as_json(as_plain(done))
     else:
@@ -167,12 +171,13 @@ def pin(
     *,
     off: Annotated[bool, typer.Option("--off", help="Keep it no longer.")] = False,
     domain: Domain = "racing",
+    task: TaskName = None,
 ) -> None:
     """Keep a model however old it gets, or no longer."""
     from morningline.wiring.registry import pin_model
 
     with open_program() as program:
-        pinned = pin_model(program, domain, model, pinned=not off)
+        pinned = pin_model(program, domain, model, pinned=not off, task=task)
     show.line(f"{pinned.id} is {'kept' if pinned.pinned else 'no longer kept'} whatever its age.")
 
 
@@ -214,11 +219,17 @@ def learners(*, json: AsJson = False) -> None:
     show.table(("learner", "kind", "parameter", "default", "tuned"), rows)
 
 
+def verdict_of(metrics: Mapping[str, Any]) -> str:
+    """The verdict of a model's own test: over the market, or over the hardest of its baselines."""
+    return str(metrics["delta_r2" if "delta_r2" in metrics else "delta"]["verdict"])
+
+
 def show_version(found: ModelVersion) -> None:
     """A model as a person reads it."""
     model = found.model
     facts = {
         "model": model.id,
+        "task": model.task,
         "version": model.version,
         "is": ", ".join(found.aliases) or "registered",
         "made": f"{when(model.created_at)} UTC by {model.registered_by}",
@@ -244,22 +255,25 @@ def show_version(found: ModelVersion) -> None:
 
 
 def show_scores(scores: Sequence[ScoredBy]) -> None:
-    """Scores with their intervals, a row a set of probabilities."""
+    """Scores with their intervals, a row a set of probabilities or a forecast."""
+    metrics = list(dict.fromkeys(one.metric for one in scores))
     cells: dict[str, dict[str, str]] = {}
     for one in scores:
         interval = f" ({one.low:.4f} to {one.high:.4f})" if one.low is not None and one.high is not None else ""
         cells.setdefault(one.model, {})[one.metric] = f"{one.estimate:.4f}{interval}"
-    rows = [(name, *(values.get(metric, "") for metric in METRICS)) for name, values in cells.items()]
-    show.table(("probabilities (95 %)", *METRICS), rows)
+    rows = [(name, *(values.get(metric, "") for metric in metrics)) for name, values in cells.items()]
+    show.table(("whose (95 %)", *metrics), rows)
 
 
 def show_comparison(found: ModelComparison) -> None:
     """A comparison as a person reads it."""
     result = found.result
     show.line(VERDICTS[result.verdict].format(challenger=found.challenger, champion=found.champion))
+    winning = found.metric == "winner_log_loss"
+    measure, counted = ("ΔR²", "events") if winning else (f"{found.metric} saved", "rows")
     show.line(
-        f"ΔR² {result.estimate:+.4f} (95 % {result.low:+.4f} to {result.high:+.4f}) of {found.compared}, on "
-        f"{result.events:,} events of {result.days:,} days that neither has seen, {found.first_day} to "
+        f"{measure} {result.estimate:+.4f} (95 % {result.low:+.4f} to {result.high:+.4f}) of {found.compared}, on "
+        f"{result.events:,} {counted} of {result.days:,} days that neither has seen, {found.first_day} to "
         f"{found.last_day}."
     )
     if found.left_out:

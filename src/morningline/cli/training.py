@@ -53,7 +53,9 @@ def train(
         int | None, typer.Option(min=1, help="Days of training before each validation of a walk; all if not given.")
     ] = None,
     embargo_days: Annotated[int, typer.Option(min=0, help="Days left out on either side of a validation.")] = 0,
-    model: Annotated[str | None, typer.Option(help="The learner; see `morningline models learners`.")] = None,
+    model: Annotated[
+        str | None, typer.Option(help="The learner, of the task's kind; see `morningline models learners`.")
+    ] = None,
     params: Annotated[Path | None, typer.Option(help="File with its parameters as a JSON object.")] = None,
     trials: Annotated[int | None, typer.Option(min=1, help="Tune: try so many sets of parameters.")] = None,
     tune_minutes: Annotated[float | None, typer.Option(help="Begin no trial later than so many minutes.")] = None,
@@ -69,7 +71,7 @@ def train(
     priority: Priority = 0,
     json: AsJson = False,
 ) -> None:
-    """Train a model, judge it on days nothing has seen, beside the market, and register it."""
+    """Train a model, judge it on days nothing has seen, beside the market or its baselines, and register it."""
     asked: dict[str, Any] = {
         "task": task,
         "feature_set": set_name,
@@ -175,6 +177,17 @@ def _parameters(text: str, where: str) -> dict[str, Any]:
 
 def show_training(summary: dict[str, Any]) -> None:
     """The result of a training, as a person reads it."""
+    if "delta_r2" in summary:
+        _show_winning(summary)
+    else:
+        _show_rows(summary)
+    if "tuning" in summary:
+        _show_tuning(summary)
+    kept = f"Registered as {summary['model']}" if summary["model"] else "Not registered"
+    show.line(f"{kept}, in {summary['seconds']['total']:.0f} s.")
+
+
+def _show_winning(summary: dict[str, Any]) -> None:
     keys = ("winner_log_loss", "r2", "brier", "top1", "ece")
     rows = [
         (name, *(scores[key] for key in keys), f"{scores['ece_chance_low']:.4f} to {scores['ece_chance_high']:.4f}")
@@ -189,13 +202,46 @@ def show_training(summary: dict[str, Any]) -> None:
     show.line(f"Calibration of market_free: {calibration['kind']}; its ece before was {calibration['ece_before']:.4f}.")
     interval = f"(95 % {delta['low']:+.4f} to {delta['high']:+.4f})"
     show.line(f"{VERDICTS[delta['verdict']]} ΔR² of combined over market_power {delta['estimate']:+.4f} {interval}.")
-    if "tuning" in summary:
-        tuning, over = summary["tuning"], summary["tuning"]["over_default"]
-        show.line(
-            f"Tuned by {len(tuning['trials'])} trials on days before the test: log loss {tuning['default_loss']:.4f} "
-            f"to {tuning['best_loss']:.4f}. On the test ΔR² over the default {over['estimate']:+.4f} "
-            f"(95 % {over['low']:+.4f} to {over['high']:+.4f}): {over['verdict']}."
-        )
     show.line(f"Verdict: {delta['verdict']}; a true effect of {delta['mde']:.4f} would be seen four times out of five.")
-    kept = f"Registered as {summary['model']}" if summary["model"] else "Not registered"
-    show.line(f"{kept}, in {summary['seconds']['total']:.0f} s.")
+
+
+def _show_rows(summary: dict[str, Any]) -> None:
+    keys = [key for key in summary["models"]["model"] if not key.endswith(("_low", "_high"))]
+    rows = [
+        (name, _with_ends(scores, keys[0]), *(_number(scores[key]) for key in keys[1:]))
+        for name, scores in summary["models"].items()
+    ]
+    show.table(("whose", f"{keys[0]} (95 %)", *keys[1:]), rows, numbers=keys[1:])
+    show.line()
+    left_out = ", ".join(f"{n:,} {reason}" for reason, n in summary["excluded"].items()) or "none"
+    unit = f" In {summary['unit']}." if summary["unit"] else ""
+    show.line(f"{summary['rows']:,} rows of {summary['days']:,} days of the test period; left out: {left_out}.{unit}")
+    repair = ", ".join(f"{name.replace('_', ' ')} {_number(value)}" for name, value in summary["calibration"].items())
+    show.line(f"By the validation: {repair}.")
+    for name, over in summary["over"].items():
+        interval = f"(95 % {over['low']:+.4f} to {over['high']:+.4f})"
+        show.line(f"{summary['metric']} saved over {name} {over['estimate']:+.4f} {interval}: {over['verdict']}.")
+    delta = summary["delta"]
+    show.line(
+        f"Verdict over {delta['over']}, the hardest to beat: {delta['verdict']}; a true effect of {delta['mde']:.4f} "
+        "would be seen four times out of five."
+    )
+
+
+def _with_ends(scores: dict[str, Any], key: str) -> str:
+    ends = [scores.get(f"{key}_{end}") for end in ("low", "high")]
+    return _number(scores[key]) + (f" ({_number(ends[0])} to {_number(ends[1])})" if None not in ends else "")
+
+
+def _number(value: object) -> str:
+    return f"{value:.4f}" if isinstance(value, float) else "" if value is None else str(value)
+
+
+def _show_tuning(summary: dict[str, Any]) -> None:
+    tuning, over = summary["tuning"], summary["tuning"]["over_default"]
+    loss, measure = ("log loss", "ΔR²") if "delta_r2" in summary else (summary["metric"], f"{summary['metric']} saved")
+    show.line(
+        f"Tuned by {len(tuning['trials'])} trials on days before the test: {loss} {tuning['default_loss']:.4f} "
+        f"to {tuning['best_loss']:.4f}. On the test {measure} over the default {over['estimate']:+.4f} "
+        f"(95 % {over['low']:+.4f} to {over['high']:+.4f}): {over['verdict']}."
+    )

@@ -1,4 +1,4 @@
-"""What a domain brings: tables, notations, mappings, checks, features and the task. Found by entry point.
+"""What a domain brings: tables, notations, mappings, checks, features and tasks. Found by entry point.
 
 A third party's domain is an object of this class under the entry-point group `morningline.domains`; the racing
 domain comes through the same door.
@@ -76,9 +76,9 @@ class Domain:
         reject: Rows that no event can have.
         findings: What a modeller should know of accepted rows.
         suggest: What to make of the differences between a second source and what is stored.
-        feature_set: The features of its task.
+        feature_set: The features of its tasks.
         further_sets: Feature sets beside it, such as the same features at another cut-off.
-        task: What it predicts.
+        tasks: What it predicts; the first is its usual task.
         make_world: Serves a made-up world of that seed for as long as it is entered.
         agreements: What its tables must agree on, for their daily quality.
     """
@@ -95,12 +95,17 @@ class Domain:
     findings: Callable[[Mapping[str, pl.DataFrame]], list[Finding]]
     suggest: Callable[[psycopg.Connection[Any], pl.DataFrame], list[str]]
     feature_set: FeatureSet
-    task: Task
+    tasks: Sequence[Task]
     make_world: Callable[[int], AbstractContextManager[World]]
     agreements: Sequence[Agreement] = ()
     further_sets: Sequence[FeatureSet] = ()
 
     @property
+    def task(self) -> Task:
+        """Its usual task: what is meant where none is named."""
+        return self.tasks[0]
+
+    @property
     def feature_sets(self) -> Mapping[str, FeatureSet]:
-        """All its feature sets by name, that of the task first."""
+        """All its feature sets by name, that of the tasks first."""
         return {features.name: features for features in (self.feature_set, *self.further_sets)}

@@ -93,6 +93,11 @@ class Backtest:
         """The periods of the model itself."""
         return self.judged.split
 
+    @property
+    def periods(self) -> Sequence[PeriodSplit]:
+        """The periods of each fold; the last are the model's own."""
+        return [fold.split for fold in self.folds]
+
     def summary(self, events_word: str) -> dict[str, Any]:
         """The result as plain values, ready for JSON.
 

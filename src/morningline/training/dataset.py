@@ -48,22 +48,18 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
     gate: float | None
 
 
-@dataclass(frozen=True)
-class Dataset:
-    """Events that can be scored, and why the others cannot.
+@dataclass(frozen=True, kw_only=True)
+class Gathered:
+    """Where the rows of a dataset are from, and what was left out of it.
 
     Attributes:
-        sample: The events in the order of day and id; rows in the order of entrant.
-        entrants: Entrant of each row of the sample.
-        excluded: Event to the reason it is left out.
-        excluded_days: Local day (ordinal) of each excluded event.
-        fingerprint: SHA-256 of the sample, hexadecimal: the bits a model was trained and judged on.
+        excluded: Event, or row, to the reason it is left out.
+        excluded_days: Local day (ordinal) of each.
+        fingerprint: SHA-256 of the rows, hexadecimal: the bits a model was trained and judged on.
         source: Where the rows are from.
-        labels: SHA-256 of all answers that were looked at, of events that are left out too, hexadecimal.
+        labels: SHA-256 of all answers that were looked at, of what is left out too, hexadecimal.
     """
 
-    sample: Sample
-    entrants: Sequence[str]
     excluded: dict[str, str]
     excluded_days: dict[str, int]
     fingerprint: str
@@ -76,9 +72,38 @@ class Dataset:
         return sha256(msgspec.json.encode([self.source, self.labels, self.fingerprint])).hexdigest()
 
     def excluded_between(self, first: int, last: int) -> dict[str, int]:
-        """Reason to number of events left out in a period of local days, both ends included."""
-        reasons = (r for event, r in self.excluded.items() if first <= self.excluded_days[event] <= last)
+        """Reason to number of events, or rows, left out in a period of local days, both ends included."""
+        reasons = (r for name, r in self.excluded.items() if first <= self.excluded_days[name] <= last)
         return dict(sorted(Counter(reasons).items()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dataset(Gathered):
+    """Events that can be scored, and why the others cannot.
+
+    Attributes:
+        sample: The events in the order of day and id; rows in the order of entrant.
+        entrants: Entrant of each row of the sample.
+    """
+
+    sample: Sample
+    entrants: Sequence[str]
+
+    @property
+    def days(self) -> Integers:
+        """Local day (ordinal) of each event."""
+        return self.sample.days
+
+    @property
+    def size(self) -> int:
+        """How many rows there are."""
+        return self.sample.rows
+
+
+def within(answers: pl.DataFrame, source: Source) -> pl.DataFrame:
+    """The answers of the local days of a source."""
+    first, last = source.first or date.min, source.last or date.max
+    return answers.filter((pl.col("day") >= first) & (pl.col("day") <= last))
 
 
 def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataFrame, source: Source) -> Dataset:
@@ -97,9 +122,7 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
     Raises:
         DataError: No event is left.
     """
-    answers = answers.filter(
-        (pl.col("day") >= (source.first or date.min)) & (pl.col("day") <= (source.last or date.max))
-    )
+    answers = within(answers, source)
     places = features.select(*IDENTITY).with_row_index(PLACE)
     joined = answers.join(places, on=IDENTITY, how="left", maintain_order="left")
     missing = pl.col(PLACE).is_null().any().over("event_id")
@@ -113,7 +136,7 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
             do="Run `morningline features compute` after importing results and prices.",
         )
     # The wide table is put in order once, by the places that the narrow one found.
-    sample = sample_of(rows, names, _in_order(table_of(features, names), rows[PLACE].cast(pl.Int64).to_numpy()))
+    sample = sample_of(rows, names, in_order(table_of(features, names), rows[PLACE].cast(pl.Int64).to_numpy()))
     return Dataset(
         sample=sample,
         entrants=rows["entrant_id"].to_list(),
@@ -178,7 +201,7 @@ def sample_of(rows: pl.DataFrame, names: Sequence[str] = (), table: Floats | Sin
     )
 
 
-def _in_order(table: Floats | Singles, places: Integers) -> Floats | Singles:
+def in_order(table: Floats | Singles, places: Integers) -> Floats | Singles:
     """The rows at those places. Rows that only move up do so in place: a second table would take as much memory."""
     if not table.flags.writeable or (np.diff(places) <= 0).any():
         return table[places]

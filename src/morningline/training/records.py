@@ -60,11 +60,15 @@ class Promotions(dy.Schema):
     outcome = word("What came of it.", OUTCOMES, null=False)
     from_model = text("The champion before; null where there was none.", null=True)
     to_model = text("The model that was proposed.")
-    compared = text("Which probabilities were compared; null where nothing was.", null=True)
+    compared = text("Which of their numbers were compared; null where nothing was.", null=True)
+    metric = text("By which metric; null where nothing was compared.", null=True)
     first_day = day("First local day of the comparison.", null=True)
     last_day = day("Last local day of the comparison.", null=True)
     verdict = word("What the comparison allows to conclude.", VERDICTS)
-    estimate = dy.Float64(nullable=True, description="How much better the proposed model is: ΔR² on the same events.")
+    estimate = dy.Float64(
+        nullable=True,
+        description="How much better the proposed model is: ΔR² on the same events, or the loss it saves.",
+    )
     low = dy.Float64(nullable=True, description="Lower end of its 95 % interval.")
     high = dy.Float64(nullable=True, description="Upper end of it.")
     mde = dy.Float64(nullable=True, min=0, description="Minimum detectable effect of the comparison.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date  # noqa: TC003 - msgspec reads the annotations
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
@@ -11,8 +11,8 @@ from morningline.kit.errors import InputError
 from morningline.training.splits import PeriodSplit, WalkForward
 from morningline.training.tuning.tuning import Tuning  # noqa: TC001 - the same
 
-LEARNER = "logit_and_trees"
-"""What is trained if nothing is said."""
+if TYPE_CHECKING:
+    from morningline.training.task import Task
 
 
 class HoldOut(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, tag="hold_out", tag_field="kind"):
@@ -64,7 +64,7 @@ class TrainRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         train_from: First local day of the rows; all there are where not given.
         until: Last local day of the rows, for the usual split.
         split: Where training ends and tests begin; the usual hold-out (70, 15 and 15 in 100 days) where not given.
-        model: Name of the learner.
+        model: Name of the learner; the usual one of the task's kind where not given.
         parameters: What is chosen of it; its defaults for the rest.
         tuning: How the other parameters are looked for; None takes the defaults.
         seed: Seed of everything random; that of the settings where not given.
@@ -82,7 +82,7 @@ class TrainRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     train_from: date | None = None
     until: date | None = None
     split: HoldOut | Walk | None = None
-    model: str = LEARNER
+    model: str | None = None
     parameters: dict[str, Any] = {}
     tuning: Tuning | None = None
     seed: int | None = None
@@ -102,22 +102,31 @@ class TrainRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         return None if self.split is None else self.split.folds(self.train_from)
 
     def require_possible(self) -> None:
-        """Refuse what cannot be done whatever the data are.
+        """Refuse what cannot be done whatever the task and the data are.
 
         Raises:
-            InputError: A number or the periods are impossible, or the parameters are not the learner's.
-            NotFoundError: There is no such learner.
+            InputError: A number or the periods are impossible.
         """
-        from morningline.training.models.learner import chosen_parameters, group_learner
-
         numbers = {"seed": self.seed, "threads": self.threads, "memory_gib": self.memory_gib}
         wrong = {name: value for name, value in numbers.items() if value is not None and value < (name != "seed")}
         if wrong:
             raise InputError(f"A training with {wrong}.", allowed="seed 0 and more, threads 1 and more, memory above 1")
         if self.promote != "never" and not self.register:
             raise InputError("A model that is not registered cannot be promoted.", do="Leave out one of both.")
-        chosen_parameters(group_learner(self.model), self.parameters)
         self.folds()
+
+    def settled(self, task: Task) -> TrainRequest:
+        """The same with its learner named, refused where that is not of the task's kind.
+
+        Raises:
+            InputError: The learner is of another kind, or the parameters are not the learner's.
+            NotFoundError: There is no such learner.
+        """
+        from morningline.training.models.learner import chosen_parameters, learner_of
+
+        name = self.model or task.usual.learner
+        chosen_parameters(learner_of(name, task.kind), self.parameters)
+        return msgspec.structs.replace(self, model=name)
 
 
 def train_request(given: dict[str, Any]) -> TrainRequest:
@@ -125,7 +134,6 @@ def train_request(given: dict[str, Any]) -> TrainRequest:
 
     Raises:
         InputError: A field is unknown or has no possible value.
-        NotFoundError: There is no such learner.
     """
     try:
         found = msgspec.convert(given, TrainRequest)

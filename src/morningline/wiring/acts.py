@@ -6,10 +6,11 @@ The command line and the HTTP service call the same functions, so neither can do
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
-from morningline.kit.errors import InputError, NotFoundError
+from morningline.kit.errors import InputError
 from morningline.wiring.program import domain_named, domains, mapping_path
+from morningline.wiring.tasks import domain_of_task, task_meant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from morningline.predictions.scoring import ScoreReport
     from morningline.sources.reconciliation import Reconciliation
     from morningline.sources.report import ImportReport
+    from morningline.training.models.win_model import WinModel
     from morningline.training.registry import RegisteredModel
+    from morningline.training.task import Task
     from morningline.wiring.program import Program
 
     Progress = Callable[[str, float], None]
@@ -49,7 +52,7 @@ def reconciliation(program: Program, mapping: str | None) -> tuple[Reconciliatio
 
 
 def list_models(program: Program, domain_name: str) -> list[RegisteredModel]:
-    """The models of a domain's task, newest first."""
+    """The models of a domain's usual task, newest first."""
     from morningline.training.registry import list_models as rows
 
     with program.database.connect(read_only=True) as connection:
@@ -93,12 +96,7 @@ def replay(program: Program, prediction_id: str) -> Replay:
 
     with program.database.connect(read_only=True) as connection:
         locked = find_prediction(connection, prediction_id)
-        domain = next((d for d in domains() if d.task.name == locked["task"]), None)
-        if domain is None:
-            raise NotFoundError(
-                f"The task {locked['task']!r} belongs to no installed domain.", do="Install its package."
-            )
-        return again(connection, locked, _predictor(program, domain, locked["model_id"]))
+        return again(connection, locked, _predictor(program, domain_of_task(locked["task"]), locked["model_id"]))
 
 
 def report(program: Program, domain_name: str, model_id: str | None, out: Path | None) -> Path:
@@ -109,7 +107,7 @@ def report(program: Program, domain_name: str, model_id: str | None, out: Path |
 
     domain = domain_named(domain_name)
     with program.database.connect(read_only=True) as connection:
-        registered = find(connection, domain.task.name, model_id)
+        registered = find(connection, _of_winning(domain, model_id, "report").name, model_id)
         subject = subject_of(program, domain, registered)
         data = build_report(connection, registered, subject, root=program.workspace.root, threads=program.threads)
     path = out or program.workspace.reports / f"{registered.id}.html"
@@ -178,10 +176,31 @@ def _predictor(program: Program, domain: Domain, model_id: str | None) -> Predic
     from morningline.predictions.predicting import Predictor
     from morningline.training.registry import find
 
+    task = _of_winning(domain, model_id, "predict")
     with program.database.connect(read_only=True) as connection:
-        registered = find(connection, domain.task.name, model_id)
-    model = registered.load(program.workspace.root, threads=program.threads)
-    return Predictor(domain.task, program.feature_set(domain, registered.feature_set), registered, model)
+        registered = find(connection, task.name, model_id)
+    model = cast("WinModel", registered.load(program.workspace.root, threads=program.threads))
+    return Predictor(task, program.feature_set(domain, registered.feature_set), registered, model)
+
+
+def _of_winning(domain: Domain, model: str | None, act: str) -> Task:
+    """The task of a model, refused where its kind has no such act yet.
+
+    Raises:
+        InputError: The task is not of who wins.
+    """
+    task = task_meant(domain.name, None, model)
+    if task.kind == "group":
+        return task
+    others = {
+        "predict": "Locked predictions are of who wins, for now; `models compare` judges this one on later days.",
+        "report": "Use `morningline models show --html`, which writes its model card.",
+    }
+    raise InputError(
+        f"{model or 'The champion'} is a model of {task.name}, which is of kind {task.kind!r}: there is no `{act}` of it.",
+        allowed="models of tasks of kind 'group'",
+        do=others[act],
+    )
 
 
 def as_plain(value: Any) -> Any:  # noqa: ANN401 - a report of any act

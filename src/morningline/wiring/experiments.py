@@ -60,12 +60,12 @@ class ComparedTrainings:
 
 
 def list_experiments(program: Program, domain_name: str | None = None) -> list[Experiment]:
-    """Every experiment, or those of a domain's task, the one with the newest training first."""
+    """Every experiment, or those of a domain's tasks, the one with the newest training first."""
     from morningline.training.registry import list_experiments as rows
 
-    task = domain_named(domain_name).task.name if domain_name else None
+    names = None if domain_name is None else {task.name for task in domain_named(domain_name).tasks}
     with program.database.connect(read_only=True) as connection:
-        return rows(connection, task)
+        return [one for one in rows(connection, None) if names is None or one.task in names]
 
 
 def list_trainings(
@@ -190,10 +190,13 @@ def _record_result(recorder: Recorder, trained: Trained, root: Path) -> None:
     folds = summary.get("folds", [])
     # Fold by fold where there are many; the last step is all of them together.
     for step, part in enumerate([*folds, summary]):
-        scores = {**part["models"], "delta_r2": {k: v for k, v in part["delta_r2"].items() if k != "verdict"}}
+        over = {f"over_{name}": values for name, values in part.get("over", {}).items()}
+        scores = {**part["models"], **over, "delta_r2": part.get("delta_r2", {})}
         for name, values in scores.items():
             for metric, value in values.items():
-                recorder.metric(f"{name}.{metric}", step, value)
+                # A score that is not defined on these rows is no number to record.
+                if metric != "verdict" and value is not None:
+                    recorder.metric(f"{name}.{metric}", step, value)
     if "tuning" in summary:
         _record_tuning(recorder, summary["tuning"])
     if model is not None:

@@ -6,46 +6,48 @@ from typing import TYPE_CHECKING
 
 from morningline.kit.clock import utc_now
 from morningline.kit.errors import DataError, NotFoundError
+from morningline.wiring.tasks import domain_of_task
 
 if TYPE_CHECKING:
     from datetime import date
 
     import polars as pl
 
-    from morningline.domains.contract import Domain
     from morningline.training.registry import RegisteredModel
     from morningline.training.registry.gate import Judge
+    from morningline.training.task import Task
     from morningline.wiring.program import Program
 
 
-def judge_of_workspace(program: Program, domain: Domain, compared: str | None) -> Judge:
-    """What compares two models of a domain's task by what was kept of them, and by stored features after that.
+def judge_of_workspace(program: Program, task: Task, compared: str | None) -> Judge:
+    """What compares two models of a task by what was kept of them, and by stored features after that.
 
     Args:
         program: The workspace.
-        domain: Whose task.
-        compared: Which probabilities; those that are locked as predictions where none are named.
+        task: What they predict.
+        compared: Which of their numbers; those that are predicted where none are named.
     """
-    from morningline.training.registry import PREDICTED, judge_of
+    from morningline.training.judging import judging_of
+    from morningline.training.registry import Terms, judge_of
 
     def later(model: RegisteredModel, first: date, last: date) -> pl.DataFrame | None:
-        return judged_later(program, domain, model, first, last)
+        return judged_later(program, task, model, first, last)
 
-    return judge_of(program.workspace.root, later, compared or PREDICTED)
+    terms = Terms(judging=judging_of(task.kind), metric=task.metric, compared=compared or "")
+    return judge_of(program.workspace.root, later, terms=terms)
 
 
-def judged_later(
-    program: Program, domain: Domain, model: RegisteredModel, first: date, last: date
-) -> pl.DataFrame | None:
+def judged_later(program: Program, task: Task, model: RegisteredModel, first: date, last: date) -> pl.DataFrame | None:
     """What a model makes of the stored features of days after its test; None where these are of another version.
 
     Raises:
         DataError: The stored features are stale.
     """
-    from morningline.training.backtest import outcome_rows
-    from morningline.training.dataset import Source, make_dataset
+    from morningline.training.dataset import Source
+    from morningline.training.judging import judging_of
     from morningline.wiring.featuring import stale_from
 
+    domain, judging = domain_of_task(task.name), judging_of(task.kind)
     try:
         store = program.features(domain, model.feature_set)
         if store.features.version != model.feature_version:
@@ -63,7 +65,7 @@ def judged_later(
             do="Run `morningline features compute`, then this again.",
         )
     with program.database.connect(read_only=True) as connection:
-        answers = domain.task.answers(connection, as_of=utc_now())
+        answers = task.answers(connection, as_of=utc_now())
     source = Source(
         task=model.task,
         feature_version=model.feature_version,
@@ -73,8 +75,8 @@ def judged_later(
         gate=None,
     )
     try:
-        dataset = make_dataset(features, store.features.names, answers, source)
+        dataset = judging.gather(task, features, store.features.names, answers, source)
     except DataError:
         return None
     fitted = model.load(program.workspace.root, threads=program.threads)
-    return outcome_rows(dataset.sample, fitted.probabilities(dataset.sample), dataset.entrants)
+    return judging.tell(fitted, dataset)

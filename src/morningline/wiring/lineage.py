@@ -9,6 +9,7 @@ from morningline.kit.errors import DataError, InputError, NotFoundError
 from morningline.wiring.feature_rows import stored_of, written_of
 from morningline.wiring.program import domains
 from morningline.wiring.provenance import facts_of, imports_of, payloads_of, words_of
+from morningline.wiring.tasks import domain_of_task, tasks
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -147,9 +148,7 @@ def _of_prediction(program: Program, connection: psycopg.Connection[Any], predic
 
     locked = find_prediction(connection, prediction_id)
     inputs = locked.pop("inputs")
-    domain = next((domain for domain in domains() if domain.task.name == locked["task"]), None)
-    if domain is None:
-        raise NotFoundError(f"The task {locked['task']!r} belongs to no installed domain.", do="Install its package.")
+    domain = domain_of_task(locked["task"])
     said = (
         f"Its {len(inputs)} inputs are locked with it. They were computed from the facts that were known at "
         f"{locked['as_of']:%Y-%m-%d %H:%M:%S} UTC, of this {domain.event_noun} and of those before it; `morningline "
@@ -169,7 +168,7 @@ def _of_model(program: Program, connection: psycopg.Connection[Any], model_id: s
     from morningline.features.monthly_table import MonthlyTable
     from morningline.training.registry import list_models
 
-    models = {model.id: model for domain in domains() for model in list_models(connection, domain.task.name)}
+    models = {model.id: model for name in tasks() for model in list_models(connection, name)}
     if model_id not in models:
         raise NotFoundError(f"There is no model {model_id!r}.", allowed=", ".join(models) or None)
     model = models[model_id]

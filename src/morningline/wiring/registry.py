@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, cast
 from morningline.kit.errors import InputError
 from morningline.wiring.judging import judge_of_workspace
 from morningline.wiring.program import domain_named
+from morningline.wiring.tasks import domain_of_task, task_meant, task_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import psycopg
 
+    from morningline.training.judging import ScoredBy
     from morningline.training.models.learner import Learner
     from morningline.training.registry import (
         Decision,
@@ -21,9 +23,9 @@ if TYPE_CHECKING:
         ModelComparison,
         Promotion,
         RegisteredModel,
-        ScoredBy,
     )
     from morningline.training.request import TrainRequest
+    from morningline.training.task import Task
     from morningline.wiring.program import Program
     from morningline.wiring.training import Trained
 
@@ -105,28 +107,40 @@ def list_learners() -> list[ListedLearner]:
     return found
 
 
-def list_models(program: Program, domain_name: str) -> list[ListedModel]:
-    """The models of a domain's task with their aliases, newest first."""
+def list_models(program: Program, domain_name: str, *, task: str | None = None) -> list[ListedModel]:
+    """The models of a domain with their aliases, newest first; of one task where it is named."""
     from morningline.training.registry import aliases
     from morningline.training.registry import list_models as rows
 
-    task = domain_named(domain_name).task.name
+    named = domain_named(domain_name).tasks if task is None else [task_meant(domain_name, task)]
+    found = []
     with program.database.connect(read_only=True) as connection:
-        borne = aliases(connection, task)
-        models = rows(connection, task)
-    return [ListedModel(model=one, aliases=_aliases_of(borne, one.id)) for one in models]
+        for each in named:
+            borne = aliases(connection, each.name)
+            models = rows(connection, each.name)
+            found += [ListedModel(model=one, aliases=_aliases_of(borne, one.id)) for one in models]
+    return sorted(found, key=lambda one: one.model.created_at, reverse=True)
 
 
-def show_model(program: Program, domain_name: str, wanted: str | None) -> ModelVersion:
-    """Everything the registry knows of a model: by id, alias or version; of the champion where none is named."""
+def show_model(program: Program, domain_name: str, wanted: str | None, *, task: str | None = None) -> ModelVersion:
+    """Everything the registry knows of a model: by id, alias or version; of the champion where none is named.
+
+    Of a domain with several tasks the usual one is meant, or that of the id, where none is named.
+    """
     from morningline.training.registry import find
 
     with program.database.connect(read_only=True) as connection:
-        return _version(program, connection, find(connection, domain_named(domain_name).task.name, wanted))
+        return _version(program, connection, find(connection, task_meant(domain_name, task, wanted).name, wanted))
 
 
 def compare_models(
-    program: Program, domain_name: str, challenger: str, champion: str | None, *, compared: str | None = None
+    program: Program,
+    domain_name: str,
+    challenger: str,
+    champion: str | None,
+    *,
+    compared: str | None = None,
+    task: str | None = None,
 ) -> ComparedModels:
     """Hold a model against another, the champion where none is named, on events that neither has seen.
 
@@ -135,34 +149,41 @@ def compare_models(
         domain_name: Whose task.
         challenger: Id, alias or version.
         champion: The same.
-        compared: Which probabilities; those that are locked as predictions where none are named.
+        compared: Which of their numbers; those that are predicted where none are named.
+        task: Which task; that of the challenger's id, or the usual one, where none is named.
 
     Raises:
         InputError: They are one model.
         DataError: No event was judged by both on a day that neither has seen.
     """
-    from morningline.training.registry import find, judged_rows, scores_of
+    from morningline.training.registry import find
 
-    domain = domain_named(domain_name)
+    meant = task_meant(domain_name, task, challenger)
     with program.database.connect(read_only=True) as connection:
-        one, other = (find(connection, domain.task.name, wanted) for wanted in (challenger, champion))
+        one, other = (find(connection, meant.name, wanted) for wanted in (challenger, champion))
     if one.id == other.id:
         raise InputError(f"{one.id} would be compared with itself.", allowed="two models", do="Name another one.")
-    root = program.workspace.root
     names = sorted({*one.parameters, *other.parameters})
     return ComparedModels(
-        comparison=judge_of_workspace(program, domain, compared)(one, other),
+        comparison=judge_of_workspace(program, meant, compared)(one, other),
         parameters={
             name: pair
             for name in names
             if (pair := (one.parameters.get(name), other.parameters.get(name))) and pair[0] != pair[1]
         },
-        scores={model.id: scores_of(judged_rows(model, root)) for model in (one, other)},
+        scores={model.id: _scores(program, meant, model) for model in (one, other)},
     )
 
 
 def promote_model(
-    program: Program, domain_name: str, wanted: str, *, who: str, reason: str | None = None, force: bool = False
+    program: Program,
+    domain_name: str,
+    wanted: str,
+    *,
+    who: str,
+    reason: str | None = None,
+    force: bool = False,
+    task: str | None = None,
 ) -> Decision:
     """Make a model the champion if it is shown to be better on unseen days; the decision is written down either way.
 
@@ -173,22 +194,22 @@ def promote_model(
         who: Who asks.
         reason: Why; needed to force it.
         force: Promote it whatever the verdict.
+        task: Which task; that of the id, or the usual one, where none is named.
 
     Raises:
         InputError: It is the champion already, or is forced without a reason.
     """
     from morningline.training.registry import promote
 
-    domain = domain_named(domain_name)
-    judge = judge_of_workspace(program, domain, None)
+    meant = task_meant(domain_name, task, wanted)
+    judge = judge_of_workspace(program, meant, None)
     with program.database.connect() as connection:
-        return promote(connection, domain.task.name, wanted, judge, who=who, reason=reason, force=force)
+        return promote(connection, meant.name, wanted, judge, who=who, reason=reason, force=force)
 
 
 def promote_if_asked(program: Program, request: TrainRequest, trained: Trained, who: str) -> dict[str, Any]:
     """What a training's summary says of its promotion, where it was asked for: the decision as plain values."""
     from morningline.training.registry import aliases
-    from morningline.wiring.training import domain_of_task
 
     if request.promote != "if_better":
         return {}
@@ -197,11 +218,14 @@ def promote_if_asked(program: Program, request: TrainRequest, trained: Trained, 
     if trained.registered.id == champion:
         return {"promotion": {"outcome": "champion already"}}
     domain = domain_of_task(request.task).name
-    decision = promote_model(program, domain, trained.registered.id, who=who, reason="asked for with its training")
+    model, reason = trained.registered.id, "asked for with its training"
+    decision = promote_model(program, domain, model, who=who, reason=reason, task=request.task)
     return {"promotion": as_plain(decision)["promotion"]}
 
 
-def roll_back_model(program: Program, domain_name: str, *, who: str, reason: str | None = None) -> Promotion:
+def roll_back_model(
+    program: Program, domain_name: str, *, who: str, reason: str | None = None, task: str | None = None
+) -> Promotion:
     """Have champion and previous champion change places.
 
     Raises:
@@ -210,17 +234,19 @@ def roll_back_model(program: Program, domain_name: str, *, who: str, reason: str
     from morningline.training.registry import roll_back
 
     with program.database.connect() as connection:
-        return roll_back(connection, domain_named(domain_name).task.name, who=who, reason=reason)
+        return roll_back(connection, task_meant(domain_name, task).name, who=who, reason=reason)
 
 
-def pin_model(program: Program, domain_name: str, wanted: str, *, pinned: bool) -> RegisteredModel:
+def pin_model(
+    program: Program, domain_name: str, wanted: str, *, pinned: bool, task: str | None = None
+) -> RegisteredModel:
     """Keep a model however old it gets, or no longer."""
     from morningline.training.registry import find, pin
 
-    task = domain_named(domain_name).task.name
+    name = task_meant(domain_name, task, wanted).name
     with program.database.connect() as connection:
-        pin(connection, find(connection, task, wanted).id, pinned=pinned)
-        return find(connection, task, wanted)
+        pin(connection, find(connection, name, wanted).id, pinned=pinned)
+        return find(connection, name, wanted)
 
 
 def forget_old(program: Program, *, dry_run: bool = False) -> Forgotten:
@@ -249,17 +275,24 @@ def as_plain(found: ModelVersion | ListedModel | ComparedModels | Decision | Pro
 
 
 def _version(program: Program, connection: psycopg.Connection[Any], model: RegisteredModel) -> ModelVersion:
-    from morningline.training.registry import aliases, judged_rows, promotions, scores_of, trainings_of_model
+    from morningline.training.registry import aliases, promotions, trainings_of_model
 
     made = connection.execute("SELECT count(*) FROM predictions WHERE model_id = %s", (model.id,)).fetchone()
     return ModelVersion(
         model=model,
         aliases=_aliases_of(aliases(connection, model.task), model.id),
-        scores=scores_of(judged_rows(model, program.workspace.root)),
+        scores=_scores(program, task_named(model.task), model),
         promotions=promotions(connection, model.task, model.id),
         trainings=[one.id for one in trainings_of_model(connection, model.id)],
         predictions=int(made[0]) if made else 0,
     )
+
+
+def _scores(program: Program, task: Task, model: RegisteredModel) -> list[ScoredBy]:
+    from morningline.training.judging import judging_of
+    from morningline.training.registry import judged_rows
+
+    return judging_of(task.kind).scores(judged_rows(model, program.workspace.root), task.metrics)
 
 
 def _aliases_of(borne: dict[str, str], model_id: str) -> list[str]:

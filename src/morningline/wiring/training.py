@@ -11,29 +11,33 @@ import msgspec
 from morningline.kit.clock import utc_now
 from morningline.kit.errors import DataError, NotFoundError, ResourceError
 from morningline.kit.memory import held_gib
-from morningline.training.backtest import run_backtest
-from morningline.training.dataset import Source, make_dataset
-from morningline.training.evaluation.comparison import compare_r2
-from morningline.training.models.learner import Fitting, chosen_parameters, group_learner
+from morningline.training.dataset import Source
+from morningline.training.judging import judging_of
+from morningline.training.models.learner import Fitting, chosen_parameters, learner_of
 from morningline.training.registry import Provenance, register
 from morningline.training.request import train_request
-from morningline.training.splits import hold_out, tests_of
+from morningline.training.splits import hold_out
 from morningline.training.tuning.tuning import Question, Tuning, tune
 from morningline.wiring.featuring import require_declared_values, stale_from
-from morningline.wiring.program import domains
 from morningline.wiring.quality import require_sound_facts
+from morningline.wiring.tasks import domain_of_task, task_named
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from datetime import date
 
+    import polars as pl
+
     from morningline.domains.contract import Domain
     from morningline.features.store import FeatureStore
-    from morningline.training.backtest import Backtest
     from morningline.training.dataset import Dataset
+    from morningline.training.judging import Judging, Result
+    from morningline.training.models.learner import Learner
     from morningline.training.registry import Recorder, RegisteredModel
     from morningline.training.request import TrainRequest
+    from morningline.training.row_dataset import RowDataset
     from morningline.training.splits import PeriodSplit
+    from morningline.training.task import Task
     from morningline.wiring.program import Program
 
 STAGES = {"check": 0.0, "load": 0.02, "split": 0.08, "tune": 0.1, "fit": 0.1, "evaluate": 0.95, "register": 0.99}
@@ -93,28 +97,15 @@ class Trained:
         return self.model
 
 
-def domain_of_task(name: str) -> Domain:
-    """The domain whose task has that name.
-
-    Raises:
-        NotFoundError: No installed domain has it.
-    """
-    known = {domain.task.name: domain for domain in domains()}
-    if name not in known:
-        raise NotFoundError(f"There is no task {name!r}.", allowed=", ".join(known), do="Install its package.")
-    return known[name]
-
-
 def checked(given: dict[str, Any]) -> TrainRequest:
     """What is asked of a training, refused where it cannot be, before it waits in a queue.
 
     Raises:
-        InputError: A field is unknown or has no possible value.
+        InputError: A field is unknown or has no possible value, or the learner is not of the task's kind.
         NotFoundError: There is no such task or learner.
     """
     request = train_request(given)
-    domain_of_task(request.task)
-    return request
+    return request.settled(task_named(request.task))
 
 
 def train(program: Program, request: TrainRequest, told: Told, recorder: Recorder | None = None) -> Trained:
@@ -131,25 +122,27 @@ def train(program: Program, request: TrainRequest, told: Told, recorder: Recorde
         InputError: A period has no events.
         ResourceError: It takes more memory than it may.
     """
-    stages = _Stages(told)
+    request, stages = request.settled(task_named(request.task)), _Stages(told)
     given = _prepared(program, request, stages)
     if recorder is not None:
         _record_data(recorder, given)
         given = replace(given, fitting=replace(given.fitting, step=recorder.metric))
     tuned, parameters = None, request.parameters
     if request.tuning is not None:
-        stages.enter("tune", f"Looking for parameters of {request.model}")
+        stages.enter("tune", f"Looking for parameters of {given.learner_name}")
         question = _question(request, given, given.fitting.part(*_share("tune")))
         if recorder is not None:
             question = replace(question, tried=recorder.tried)
         tuned = tune(program.database, question)
         parameters = tuned.parameters
-    stages.enter("fit", f"Fitting {request.model}")
-    chosen = chosen_parameters(group_learner(request.model), parameters)
+    stages.enter("fit", f"Fitting {given.learner_name}")
+    chosen = chosen_parameters(given.learner, parameters)
     if recorder is not None:
-        recorder.parameters({"learner": request.model, **msgspec.to_builtins(chosen), "threads": given.fitting.threads})
-    result = run_backtest(given.dataset, given.folds, request.model, chosen, given.fitting.part(*_share("fit"), "fit"))
-    stages.enter("evaluate", "Comparing with the market")
+        recorder.parameters(
+            {"learner": given.learner_name, **msgspec.to_builtins(chosen), "threads": given.fitting.threads}
+        )
+    result = _backtest(given, chosen, given.fitting.part(*_share("fit"), "fit"))
+    stages.enter("evaluate", f"Comparing with {given.judging.against}")
     summary = {"dataset": given.dataset.hash, **result.summary(f"{given.domain.event_noun}s")}
     if tuned is not None:
         summary["tuning"] = tuned.plain() | _worth(request, given, result)
@@ -166,9 +159,9 @@ def help_to_tune(program: Program, request: TrainRequest, told: Told) -> int:
 
     Arguments and errors as `train`.
     """
-    stages = _Stages(told)
+    request, stages = request.settled(task_named(request.task)), _Stages(told)
     given = _prepared(program, request, stages)
-    stages.enter("tune", f"Looking for parameters of {request.model}")
+    stages.enter("tune", f"Looking for parameters of {given.learner_name}")
     return len(tune(program.database, _question(request, given, given.fitting)).trials)
 
 
@@ -177,25 +170,39 @@ class _Prepared:
     """What a training is done with, checked and loaded."""
 
     domain: Domain
+    task: Task
+    learner_name: str
     store: FeatureStore
-    dataset: Dataset
+    dataset: Dataset | RowDataset
     folds: Sequence[PeriodSplit]
     fitting: Fitting
 
+    @property
+    def judging(self) -> Judging:
+        """What the kind of the task is judged by."""
+        return judging_of(self.task.kind)
+
+    @property
+    def learner(self) -> Learner:
+        """What is fitted."""
+        return learner_of(self.learner_name, self.task.kind)
+
 
 def _prepared(program: Program, request: TrainRequest, stages: _Stages) -> _Prepared:
-    domain = domain_of_task(request.task)
+    domain, task = domain_of_task(request.task), task_named(request.task)
     store = program.features(domain, request.feature_set)
     stages.enter("check", "Checking facts and features")
     version = _sound_version(program, domain, store, request)
     stages.enter("load", f"Reading the features of version {version}")
-    dataset = _dataset(program, domain, store, version, request)
-    stages.enter("split", f"Cutting {dataset.sample.rows:,} rows into periods")
+    dataset = _dataset(program, task, store, version, request)
+    stages.enter("split", f"Cutting {dataset.size:,} rows into periods")
     return _Prepared(
         domain=domain,
+        task=task,
+        learner_name=request.model or task.usual.learner,
         store=store,
         dataset=dataset,
-        folds=request.folds() or [hold_out(dataset.sample.days)],
+        folds=request.folds() or [hold_out(dataset.days)],
         fitting=Fitting(
             seed=program.settings.seed if request.seed is None else request.seed,
             threads=request.threads or program.threads,
@@ -214,30 +221,40 @@ def _record_data(recorder: Recorder, given: _Prepared) -> None:
 
 
 def _question(request: TrainRequest, given: _Prepared, fitting: Fitting) -> Question:
-    """What is tuned: on the training events of the first fold, so that all tests are unseen."""
+    """What is tuned: on the training part of the first fold, so that all tests are unseen."""
     return Question(
-        learner=group_learner(request.model),
-        name=request.model,
+        learner=given.learner,
+        name=given.learner_name,
         given=request.parameters,
-        train=given.folds[0].apply(given.dataset.sample).train,
+        train=given.judging.trained_on(given.dataset, given.folds[0]),
         dataset=given.dataset.hash,
         tuning=request.tuning or Tuning(),
         fitting=fitting,
+        judging=given.judging,
+        metric=given.task.metric,
     )
 
 
-def _worth(request: TrainRequest, given: _Prepared, tuned: Backtest) -> dict[str, Any]:
-    """What tuning was worth on the test events, which no trial has seen: ΔR² over the default, with its verdict."""
-    chosen = chosen_parameters(group_learner(request.model), request.parameters)
-    default = run_backtest(
-        given.dataset, given.folds, request.model, chosen, given.fitting.part(*_share("evaluate"), "default")
-    )
-    ours, theirs = (
-        one.outcomes.filter(one.outcomes["part"] == "test")["market_free"].to_numpy() for one in (tuned, default)
-    )
-    found = compare_r2(ours, theirs, tests_of(given.dataset.sample, given.folds), seed=given.fitting.seed)
+def _backtest(given: _Prepared, chosen: msgspec.Struct, fitting: Fitting) -> Result:
+    return given.judging.backtest(given.task, given.dataset, given.folds, (given.learner_name, chosen), fitting)
+
+
+def _worth(request: TrainRequest, given: _Prepared, tuned: Result) -> dict[str, Any]:
+    """What tuning was worth on the test, which no trial has seen: how much better than the default."""
+    chosen = chosen_parameters(given.learner, request.parameters)
+    default = _backtest(given, chosen, given.fitting.part(*_share("evaluate"), "default"))
+    ours, theirs = (_tested(one, given.judging.predicted) for one in (tuned, default))
+    pairs = ours.rename({given.judging.predicted: "p"}).with_columns(theirs[given.judging.predicted].alias("p_other"))
+    found = given.judging.compare(pairs, given.task.metric, seed=given.fitting.seed)
     keys = ("estimate", "low", "high", "mde", "verdict")
     return {"over_default": {key: getattr(found, key) for key in keys}}
+
+
+def _tested(result: Result, predicted: str) -> pl.DataFrame:
+    """What a model said of its tests, in the order of time."""
+    test = result.outcomes.filter(result.outcomes["part"] == "test")
+    came = [name for name in ("won", "target") if name in test.columns]
+    return test.select("event_id", "entrant_id", "day", *came, predicted)
 
 
 def _share(stage: str) -> tuple[float, float]:
@@ -267,22 +284,24 @@ def _until(request: TrainRequest) -> date | None:
     return request.split.test_to if request.split is not None else request.until
 
 
-def _dataset(program: Program, domain: Domain, store: FeatureStore, version: int, request: TrainRequest) -> Dataset:
+def _dataset(
+    program: Program, task: Task, store: FeatureStore, version: int, request: TrainRequest
+) -> Dataset | RowDataset:
     period = request.train_from, _until(request)
     with program.database.connect(read_only=True) as connection:
-        answers = domain.task.answers(connection, as_of=utc_now())
+        answers = task.answers(connection, as_of=utc_now())
     features = store.read(version, first=period[0], last=period[1])
     if not request.accept_quality:
         require_declared_values(features, store.features, program.settings.quality_train)
     source = Source(
-        task=domain.task.name,
+        task=task.name,
         feature_version=store.features.version,
         delta_version=version,
         first=period[0],
         last=period[1],
         gate=None if request.accept_quality else program.settings.quality_train,
     )
-    return make_dataset(features, store.features.names, answers, source)
+    return judging_of(task.kind).gather(task, features, store.features.names, answers, source)
 
 
 def _register(
@@ -290,7 +309,7 @@ def _register(
     request: TrainRequest,
     given: _Prepared,
     chosen: msgspec.Struct,
-    found: tuple[Backtest, dict[str, Any], str],
+    found: tuple[Result, dict[str, Any], str],
 ) -> RegisteredModel:
     result, summary, asked_by = found
     provenance = Provenance(
@@ -298,7 +317,7 @@ def _register(
         feature_set=given.store.features.name,
         feature_version=given.store.features.version,
         delta_version=given.dataset.source.delta_version,
-        learner=request.model,
+        learner=given.learner_name,
         parameters=chosen,
         seed=given.fitting.seed,
         threads=given.fitting.threads,

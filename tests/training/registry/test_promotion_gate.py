@@ -265,7 +265,7 @@ def test_an_older_model_is_judged_on_the_days_of_the_newer_where_it_can_be(shelf
 
 def test_probabilities_that_were_not_kept_cannot_be_compared(shelf: Shelf):
     one, other = put(shelf, "one", 0.1), put(shelf, "other", 0.2)
-    with pytest.raises(DataError, match="no probabilities 'wishes'"):
+    with pytest.raises(DataError, match="no probabilities or forecasts 'wishes'"):
         compare_unseen(unseen(one, shelf.root), unseen(other, shelf.root), "wishes")
 
 

@@ -13,7 +13,7 @@ from morningline.api.guard import AskedBy, said
 from morningline.api.routes.runs import start
 from morningline.api.service import Served
 from morningline.api.shapes import Shape, Started, list_of, shape_of
-from morningline.api.words import RACING, Domain, HexId, Word
+from morningline.api.words import RACING, Domain, HexId, TaskName, Word
 from morningline.training.registry import (
     Decision,
     Experiment,
@@ -67,9 +67,13 @@ class Training(Shape):
 
 
 @router.get("/models", response_model=list_of(shape_of(ListedModel)), **said("models list", scope="read"))
-def list_models(program: Served, domain: Domain = RACING) -> Any:  # noqa: ANN401 - as the shape says
+def list_models(
+    program: Served,
+    domain: Domain = RACING,
+    task: Annotated[Word | None, Query(description="Only of this task; of all if not given.")] = None,
+) -> Any:  # noqa: ANN401 - as the shape says
     """List the registered models, newest first, and what each is to its task."""
-    return registry.list_models(program, domain)
+    return registry.list_models(program, domain, task=task)
 
 
 @router.get("/learners", response_model=list_of(shape_of(ListedLearner)), **said("models learners", scope="read"))
@@ -79,9 +83,9 @@ def list_learners() -> Any:  # noqa: ANN401 - as the shape says
 
 
 @router.get("/models/{model}", response_model=shape_of(ModelVersion), **said("models show", scope="read"))
-def show_model(program: Served, model: Model, domain: Domain = RACING) -> Any:  # noqa: ANN401 - as the shape says
+def show_model(program: Served, model: Model, domain: Domain = RACING, task: TaskName = None) -> Any:  # noqa: ANN401
     """Show a model: data, features, code, seed, scores with intervals, who promoted it and why."""
-    return registry.show_model(program, domain, model)
+    return registry.show_model(program, domain, model, task=task)
 
 
 @router.get(
@@ -91,23 +95,28 @@ def compare_models(
     program: Served,
     challenger: Model,
     champion: Annotated[Word | None, Query(description="The same of the other; the champion if not given.")] = None,
-    on: Annotated[Literal["market_free", "combined"] | None, Query(description="Which probabilities.")] = None,
+    on: Annotated[
+        Literal["market_free", "combined"] | None, Query(description="Of who wins, which probabilities.")
+    ] = None,
     domain: Domain = RACING,
+    task: TaskName = None,
 ) -> Any:  # noqa: ANN401 - as the shape says
     """Hold a model against another on the same days that neither has seen. Nothing is changed."""
-    return registry.compare_models(program, domain, challenger, champion, compared=on)
+    return registry.compare_models(program, domain, challenger, champion, compared=on, task=task)
 
 
 @router.post("/models/{model}/promote", response_model=shape_of(Decision), **said("models promote", scope="operate"))
 def promote_model(program: Served, model: Model, body: bodies.Promote, asked_by: AskedBy) -> Any:  # noqa: ANN401
     """Make a model the champion, if it is shown to be better on unseen days; or say why it is not."""
-    return registry.promote_model(program, body.domain, model, who=asked_by, reason=body.reason, force=body.force)
+    return registry.promote_model(
+        program, body.domain, model, who=asked_by, reason=body.reason, force=body.force, task=body.task
+    )
 
 
 @router.post("/champion/rollback", response_model=shape_of(Promotion), **said("models rollback", scope="operate"))
 def roll_back_model(program: Served, body: bodies.RollBack, asked_by: AskedBy) -> Any:  # noqa: ANN401
     """Have champion and previous champion change places; who predicts next uses the other."""
-    return registry.roll_back_model(program, body.domain, who=asked_by, reason=body.reason)
+    return registry.roll_back_model(program, body.domain, who=asked_by, reason=body.reason, task=body.task)
 
 
 @router.put("/models/{model}/pin", response_model=shape_of(RegisteredModel), **said("models pin", scope="operate"))
@@ -115,11 +124,12 @@ def pin_model(
     program: Served,
     model: Model,
     domain: Domain = RACING,
+    task: TaskName = None,
     *,
     off: Annotated[bool, Query(description="Keep it no longer.")] = False,
 ) -> Any:  # noqa: ANN401 - as the shape says
     """Keep a model however old it gets, or no longer."""
-    return registry.pin_model(program, domain, model, pinned=not off)
+    return registry.pin_model(program, domain, model, pinned=not off, task=task)
 
 
 @router.delete("/models", response_model=shape_of(Forgotten), **said("models prune", scope="admin"))

@@ -4,15 +4,13 @@ from pathlib import Path
 
 from morningline.domains.contract import Domain
 from morningline.domains.racing.agreements import AGREEMENTS
-from morningline.domains.racing.answers import racing_answers, seasons
 from morningline.domains.racing.checks import findings, reject
 from morningline.domains.racing.demo import make_world
-from morningline.domains.racing.events import day_cutoffs, racing_events
 from morningline.domains.racing.features import FEATURES, LATE_FEATURES
 from morningline.domains.racing.notation import NOTATIONS
 from morningline.domains.racing.schema import CATALOG
 from morningline.domains.racing.second_source import suggest
-from morningline.training.task import Task
+from morningline.domains.racing.tasks import TASKS
 
 _HERE = Path(__file__).parent
 
@@ -29,7 +27,7 @@ domain = Domain(
     findings=findings,
     suggest=suggest,
     feature_set=FEATURES,
-    task=Task(name="racing.win", events=racing_events, cutoffs=day_cutoffs, answers=racing_answers, seasons=seasons),
+    tasks=TASKS,
     make_world=make_world,
     agreements=AGREEMENTS,
     further_sets=(LATE_FEATURES,),

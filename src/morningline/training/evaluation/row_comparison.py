@@ -50,6 +50,16 @@ class LossComparison:
     replicates: int
     seed: int
 
+    @property
+    def events(self) -> int:
+        """How many rows were compared, by the name that a comparison of events has for it."""
+        return self.rows
+
+    @property
+    def days(self) -> int:
+        """How many clusters, the same."""
+        return self.clusters
+
 
 def compare_losses(
     new: Floats, reference: Floats, clusters: Integers | Sequence[str], *, replicates: int = 2000, seed: int = 1

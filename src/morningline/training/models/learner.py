@@ -208,17 +208,17 @@ def group_learner(name: str) -> GroupLearner:
         NotFoundError: No installed package brings it.
         InputError: It is of another kind.
     """
-    return cast("GroupLearner", _learner(name, "group"))
+    return cast("GroupLearner", learner_of(name, "group"))
 
 
 def binary_learner(name: str) -> BinaryLearner:
     """The learner of that name; errors as `group_learner`."""
-    return cast("BinaryLearner", _learner(name, "binary"))
+    return cast("BinaryLearner", learner_of(name, "binary"))
 
 
 def regression_learner(name: str) -> RegressionLearner:
     """The learner of that name; errors as `group_learner`."""
-    return cast("RegressionLearner", _learner(name, "regression"))
+    return cast("RegressionLearner", learner_of(name, "regression"))
 
 
 def learner_names(kind: Kind) -> list[str]:
@@ -228,7 +228,8 @@ def learner_names(kind: Kind) -> list[str]:
     return [name for name, learner in load_plugins(LEARNERS).items() if cast("Learner", learner).kind == kind]
 
 
-def _learner(name: str, kind: Kind) -> Learner:
+def learner_of(name: str, kind: Kind) -> Learner:
+    """The learner of that name and kind; errors as `group_learner`."""
     from morningline.kit.plugins import load_plugin
 
     learner = cast("Learner", load_plugin(LEARNERS, name))

@@ -8,13 +8,10 @@ not seen.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from hashlib import sha256
 from typing import TYPE_CHECKING
 
-import msgspec
 import numpy as np
 
-from morningline.kit.errors import IntegrityError
 from morningline.training.models.baselines import MarketPower, market, uniform
 from morningline.training.models.calibration import (
     Calibration,
@@ -25,11 +22,14 @@ from morningline.training.models.calibration import (
 )
 from morningline.training.models.learner import Rehearsed, group_learner
 from morningline.training.models.pool import LogPool
+from morningline.training.models.stored import learner_in, read_files, with_contents, within_folder, write_files
 from morningline.training.sample import Sample
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
+
+    import msgspec
 
     from morningline.training.grouped import Floats
     from morningline.training.models.learner import Fitting, GroupModel
@@ -37,18 +37,8 @@ if TYPE_CHECKING:
 UNCALIBRATED = "uncalibrated"
 """`market_free` before its calibration: shown beside it, never used."""
 
-CONTENTS = "model.json"
-"""The file that names the learner and all other files."""
-
 OF_LEARNER = "market_free/"
 """Folder of the learner's own files."""
-
-
-class Contents(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What a model consists of: the learner that made its first stage, and its files."""
-
-    learner: str
-    files: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -103,14 +93,12 @@ class WinModel:
         files["calibration.json"] = calibration_to_json(self.calibration)
         files["market_power.json"] = self.market_power.to_json()
         files["second_stage.json"] = self.second_stage.to_json()
-        contents = Contents(self.learner, tuple(sorted(files)))
-        return {**files, CONTENTS: msgspec.json.encode(contents).decode()}
+        return with_contents(self.learner, files)
 
     @classmethod
     def from_files(cls, files: Mapping[str, str], *, threads: int) -> WinModel:
         """The model that `files` wrote."""
-        name = msgspec.json.decode(files[CONTENTS], type=Contents).learner
-        own = {file.removeprefix(OF_LEARNER): text for file, text in files.items() if file.startswith(OF_LEARNER)}
+        name, own = learner_in(files), within_folder(files, OF_LEARNER)
         return cls(
             name,
             group_learner(name).read(own, threads=threads),
@@ -150,11 +138,7 @@ def fit(train: Sample, validation: Sample, learner: str, parameters: msgspec.Str
 
 def save(model: WinModel, folder: Path) -> str:
     """Write a model's files, and return the SHA-256 over them, hexadecimal."""
-    files = model.files()
-    for name, text in files.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text, encoding="utf-8")
-    return _digest(files)
+    return write_files(model.files(), folder)
 
 
 def load(folder: Path, digest: str, *, threads: int) -> WinModel:
@@ -163,31 +147,7 @@ def load(folder: Path, digest: str, *, threads: int) -> WinModel:
     Raises:
         IntegrityError: A file is missing or is not what was saved.
     """
-    try:
-        contents = (folder / CONTENTS).read_bytes().decode()
-        names = msgspec.json.decode(contents, type=Contents).files
-        files = {CONTENTS: contents, **{name: (folder / name).read_bytes().decode() for name in names}}
-    except OSError as error:
-        raise IntegrityError(
-            f"The model in {folder.name} lacks {error.filename}.",
-            do="Restore the folder from a backup, or train again.",
-        ) from error
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _changed(folder) from error
-    if _digest(files) != digest:
-        raise _changed(folder)
-    return WinModel.from_files(files, threads=threads)
-
-
-def _changed(folder: Path) -> IntegrityError:
-    return IntegrityError(
-        f"The model in {folder.name} is not what was registered: its SHA-256 differs.",
-        do="Restore the folder from a backup, or train again.",
-    )
-
-
-def _digest(files: Mapping[str, str]) -> str:
-    return sha256("\x1f".join(f"{name}\x1f{files[name]}" for name in sorted(files)).encode()).hexdigest()
+    return WinModel.from_files(read_files(folder, digest), threads=threads)
 
 
 def _joined(first: Sample, second: Sample) -> Sample:

@@ -16,13 +16,12 @@ from morningline.training.registry.experiments import (
     trainings_of_model,
     trials_of,
 )
-from morningline.training.registry.gate import PREDICTED, ModelComparison, compare_unseen, judge_of
+from morningline.training.registry.gate import PREDICTED, ModelComparison, Terms, compare_unseen, judge_of
 from morningline.training.registry.mirror import Mirrored, MlflowMirror
 from morningline.training.registry.promoting import Decision, Promotion, promote, promotions, roll_back
 from morningline.training.registry.recorder import Recorder
 from morningline.training.registry.recording import recording
 from morningline.training.registry.retention import Forgotten, forget
-from morningline.training.registry.scores import ScoredBy, scores_of
 from morningline.training.registry.trials import trial_id
 from morningline.training.registry.unseen import Unseen, judged_rows, kept_outcomes, unseen
 from morningline.training.registry.versions import (
@@ -49,7 +48,7 @@ __all__ = [
     "Provenance",
     "Recorder",
     "RegisteredModel",
-    "ScoredBy",
+    "Terms",
     "TrainingStart",
     "Unseen",
     "aliases",
@@ -72,7 +71,6 @@ __all__ = [
     "recording",
     "register",
     "roll_back",
-    "scores_of",
     "step_metrics",
     "trainings",
     "trainings_of_model",

@@ -9,12 +9,12 @@ from hashlib import file_digest
 from typing import TYPE_CHECKING
 
 from morningline.kit.errors import IntegrityError
-from morningline.training.models import win_model
+from morningline.training.models.stored import write_files
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from morningline.training.backtest import Backtest
+    from morningline.training.judging.judging import Result
 
 OUTCOMES = "backtest.parquet"
 """The backtest entrant by entrant, among a model's files."""
@@ -38,7 +38,7 @@ def file_sha256(path: Path) -> str:
         return file_digest(file, "sha256").hexdigest()
 
 
-def keep_model(backtest: Backtest, folder: Path, expected: str | None) -> Digests:
+def keep_model(backtest: Result, folder: Path, expected: str | None) -> Digests:
     """Write the files of a model; what is there already and the same stays untouched.
 
     Args:
@@ -51,7 +51,7 @@ def keep_model(backtest: Backtest, folder: Path, expected: str | None) -> Digest
     """
     new = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
-        digests = Digests(model=win_model.save(backtest.model, new), outcomes=_write_outcomes(backtest, new))
+        digests = Digests(model=write_files(backtest.model.files(), new), outcomes=_write_outcomes(backtest, new))
         if expected not in {None, digests.model}:
             raise IntegrityError(
                 f"The training of {folder.name} gave another model than the first time: its SHA-256 differs.",
@@ -66,7 +66,7 @@ def keep_model(backtest: Backtest, folder: Path, expected: str | None) -> Digest
     return digests
 
 
-def _write_outcomes(backtest: Backtest, folder: Path) -> str:
+def _write_outcomes(backtest: Result, folder: Path) -> str:
     backtest.outcomes.write_parquet(folder / OUTCOMES)
     return file_sha256(folder / OUTCOMES)
 

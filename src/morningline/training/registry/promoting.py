@@ -40,6 +40,7 @@ class Promotion:
     from_model: str | None
     to_model: str
     compared: str | None = None
+    metric: str | None = None
     first_day: date | None = None
     last_day: date | None = None
     verdict: str | None = None
@@ -201,6 +202,7 @@ def _concluded(asked: Promotion, comparison: ModelComparison | None, *, force: b
         asked,
         outcome="adopted" if result.verdict == "adopt" else refused,
         compared=comparison.compared,
+        metric=comparison.metric,
         first_day=comparison.first_day,
         last_day=comparison.last_day,
         verdict=result.verdict,

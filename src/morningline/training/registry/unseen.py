@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     Later = Callable[[RegisteredModel, date, date], pl.DataFrame | None]
 
-MODELS = ("uniform", "market", "market_power", "market_free", "combined")
-"""Whose probabilities a backtest keeps, by column."""
+NOT_SAID = ("event_id", "entrant_id", "day", "won", "target")
+"""Columns of outcomes that no model said."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,8 @@ class Unseen:
 
     Args:
         model: The model.
-        rows: One row an entrant: `event_id`, `entrant_id`, `day`, `won`, and the probability of each model.
+        rows: One row an entrant: `event_id`, `entrant_id`, `day`, what came (`won`, or `target` of rows), and what
+            each model said.
         last_day: Last local day that was judged.
 
     Raises:
@@ -119,11 +120,11 @@ def unseen_until(model: RegisteredModel, last: date, root: Path, later: Later) -
 
 
 def require_column(rows: pl.DataFrame, name: str) -> None:
-    """Make sure that a backtest has the probabilities that are asked for.
+    """Make sure that a backtest has the probabilities, or forecasts, that are asked for.
 
     Raises:
         DataError: It has not.
     """
     if name not in rows.columns:
-        known = ", ".join(column for column in MODELS if column in rows.columns)
-        raise DataError(f"The backtest has no probabilities {name!r}.", allowed=known)
+        known = ", ".join(column for column in rows.columns if column not in NOT_SAID)
+        raise DataError(f"The backtest has no probabilities or forecasts {name!r}.", allowed=known)

@@ -13,7 +13,7 @@ import msgspec
 from morningline import __version__
 from morningline.kit.clock import utc_now
 from morningline.kit.errors import NotFoundError
-from morningline.training.models import win_model
+from morningline.training.models.reading import read_model
 from morningline.training.registry.aliases import lock_task
 from morningline.training.registry.artefacts import keep_model
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
 
     import psycopg
 
-    from morningline.training.backtest import Backtest
-    from morningline.training.dataset import Dataset
-    from morningline.training.models.win_model import WinModel
+    from morningline.training.dataset import Gathered
+    from morningline.training.judging.judging import Result
+    from morningline.training.models.reading import TrainedModel
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class RegisteredModel:
         """Its name and number, such as `logit_and_trees:3`."""
         return f"{self.name}:{self.number}"
 
-    def load(self, root: Path, *, threads: int) -> WinModel:
+    def load(self, root: Path, *, threads: int) -> TrainedModel:
         """The model itself.
 
         Args:
@@ -68,7 +68,7 @@ class RegisteredModel:
         Raises:
             IntegrityError: Its files are not what was registered.
         """
-        return win_model.load(root / self.artefact, self.artefact_sha256, threads=threads)
+        return read_model(root / self.artefact, self.artefact_sha256, threads=threads)
 
 
 NAMES = tuple(field.name for field in fields(RegisteredModel))
@@ -127,7 +127,7 @@ class Provenance:
 
 
 def register(
-    connection: psycopg.Connection[Any], backtest: Backtest, dataset: Dataset, provenance: Provenance, root: Path
+    connection: psycopg.Connection[Any], backtest: Result, dataset: Gathered, provenance: Provenance, root: Path
 ) -> RegisteredModel:
     """Keep a model: its files in the workspace, its row in the caller's transaction.
 
@@ -136,13 +136,13 @@ def register(
     Raises:
         IntegrityError: The same training gave another model than the first time.
     """
-    task, split = provenance.task, backtest.split
+    task, split = provenance.task, backtest.periods[-1]
     stored = {
         "learner": provenance.learner,
         **msgspec.to_builtins(provenance.parameters),
         "threads": provenance.threads,
     }
-    periods = [asdict(fold.split) for fold in backtest.folds]
+    periods = [asdict(period) for period in backtest.periods]
     inputs = [task, provenance.feature_version, dataset.fingerprint, code_version(), provenance.seed, stored, periods]
     identity = f"{task}-{sha256(msgspec.json.encode(inputs)).hexdigest()[:12]}"
     lock_task(connection, task)

@@ -12,17 +12,18 @@ import msgspec
 import numpy as np
 
 from morningline.kit.errors import InputError
-from morningline.training.evaluation.metrics import winner_losses
+from morningline.training.judging.groups import GROUPS
 from morningline.training.models.learner import chosen_parameters
 from morningline.training.models.steps import unrecorded
+from morningline.training.task import USUAL
 from morningline.training.tuning.study import Study
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from morningline.kit.database import Database
-    from morningline.training.models.learner import Fitting, GroupLearner
-    from morningline.training.sample import Sample
+    from morningline.training.judging.judging import Judging
+    from morningline.training.models.learner import Fitting, Learner
     from morningline.training.tuning.study import Trial
 
 
@@ -52,7 +53,7 @@ class Tuned:
 
     Attributes:
         parameters: The best ones, with what was given beside them: those of the default where none was better.
-        default_loss: Winner log loss of what was given alone, over all folds.
+        default_loss: Mean loss of what was given alone, over all folds: of the task's deciding metric.
         best_loss: That of the best trial.
         trials: All that were tried.
         importance: Share of each parameter in what set good trials apart.
@@ -78,28 +79,34 @@ class Question:
         learner: The learner.
         name: Its name.
         given: Parameters that are not tuned.
-        train: The events of training; none of the validation or the test.
+        train: The events, or rows, of training; none of the validation or the test.
         dataset: Hash of the dataset they are of.
         tuning: How.
         fitting: How each fit is done.
         tried: Is told of every trial as it stands, those of other workers too, whenever there may be news.
+        judging: What the kind of the task is judged by.
+        metric: The task's deciding metric.
     """
 
-    learner: GroupLearner
+    learner: Learner
     name: str
     given: Mapping[str, Any]
-    train: Sample
+    train: Any
     dataset: str
     tuning: Tuning
     fitting: Fitting
     tried: Callable[[Sequence[Trial]], None] = lambda _trials: None
+    judging: Judging = GROUPS
+    metric: str = USUAL["group"].metrics[0]
 
     @property
     def study(self) -> str:
         """The study's name: a hash of everything that its trials depend on, so that whoever asks the same shares it."""
-        days = [int(self.train.days.min()), int(self.train.days.max()), self.train.events]
+        days = [int(self.train.days.min()), int(self.train.days.max()), len(self.train.days)]
         space = {name: msgspec.to_builtins(within) for name, within in self.space.items()}
         asked = [self.dataset, days, self.name, dict(self.given), space, self.tuning.folds, self.fitting.seed]
+        if self.metric != USUAL["group"].metrics[0]:
+            asked.append(self.metric)
         return f"{self.name}-{sha256(msgspec.json.encode(asked)).hexdigest()[:16]}"
 
     @property
@@ -172,9 +179,9 @@ def _is_given(given: Mapping[str, Any], name: str) -> bool:
     return True
 
 
-def _folds(question: Question) -> list[tuple[Sample, Sample]]:
+def _folds(question: Question) -> list[tuple[Any, Any]]:
     """Of the days the second half in blocks, each judged by what was fitted on all days before it."""
-    train, count = question.train, question.tuning.folds
+    train, take, count = question.train, question.judging.take, question.tuning.folds
     days = np.unique(train.days)
     if len(days) < 4 * count:
         raise InputError(
@@ -182,7 +189,7 @@ def _folds(question: Question) -> list[tuple[Sample, Sample]]:
         )
     edges = [days[len(days) // 2 + len(days) * fold // (2 * count)] for fold in range(count)] + [days[-1] + 1]
     return [
-        (train.take_events(train.days < first), train.take_events((train.days >= first) & (train.days < last)))
+        (take(train, train.days < first), take(train, (train.days >= first) & (train.days < last)))
         for first, last in pairwise(edges)
     ]
 
@@ -201,13 +208,12 @@ class _Steady:
 
 
 def _losses(
-    question: Question, folds: Sequence[tuple[Sample, Sample]], chosen: dict[str, float], fitting: Fitting
+    question: Question, folds: Sequence[tuple[Any, Any]], chosen: dict[str, float], fitting: Fitting
 ) -> Iterator[float]:
-    """Mean winner log loss over the events of all folds so far."""
+    """Mean loss over the events, or rows, of all folds so far."""
     parameters = chosen_parameters(question.learner, applied(question.given, chosen))
     total, events = 0.0, 0
-    for earlier, later in folds:
-        model = question.learner.fit(earlier, parameters, fitting)
-        losses = winner_losses(np.exp(model.log_scores(later)), later)
-        total, events = total + float(losses.sum()), events + later.events
+    for parts in folds:
+        losses = question.judging.trial(parts, (question.learner, parameters), question.metric, fitting)
+        total, events = total + float(losses.sum()), events + len(losses)
         yield total / events

@@ -600,6 +600,7 @@ CREATE TABLE promotions (
     from_model text,
     to_model text NOT NULL,
     compared text,
+    metric text,
     first_day date,
     last_day date,
     verdict text,
@@ -616,6 +617,7 @@ CREATE TABLE promotions (
     CONSTRAINT promotions_from_model_check CHECK (length(from_model) <= 200),
     CONSTRAINT promotions_to_model_check CHECK (length(to_model) <= 200),
     CONSTRAINT promotions_compared_check CHECK (length(compared) <= 200),
+    CONSTRAINT promotions_metric_check CHECK (length(metric) <= 200),
     CONSTRAINT promotions_verdict_check CHECK (verdict IN ('adopt', 'reject', 'not_decided')),
     CONSTRAINT promotions_mde_check CHECK (mde >= 0),
     CONSTRAINT promotions_reason_check CHECK (length(reason) <= 2000),
@@ -633,11 +635,12 @@ COMMENT ON COLUMN promotions.decided_by IS 'Who asked for it.';
 COMMENT ON COLUMN promotions.outcome IS 'What came of it.';
 COMMENT ON COLUMN promotions.from_model IS 'The champion before; null where there was none.';
 COMMENT ON COLUMN promotions.to_model IS 'The model that was proposed.';
-COMMENT ON COLUMN promotions.compared IS 'Which probabilities were compared; null where nothing was.';
+COMMENT ON COLUMN promotions.compared IS 'Which of their numbers were compared; null where nothing was.';
+COMMENT ON COLUMN promotions.metric IS 'By which metric; null where nothing was compared.';
 COMMENT ON COLUMN promotions.first_day IS 'First local day of the comparison.';
 COMMENT ON COLUMN promotions.last_day IS 'Last local day of the comparison.';
 COMMENT ON COLUMN promotions.verdict IS 'What the comparison allows to conclude.';
-COMMENT ON COLUMN promotions.estimate IS 'How much better the proposed model is: ΔR² on the same events.';
+COMMENT ON COLUMN promotions.estimate IS 'How much better the proposed model is: ΔR² on the same events, or the loss it saves.';
 COMMENT ON COLUMN promotions.low IS 'Lower end of its 95 % interval.';
 COMMENT ON COLUMN promotions.high IS 'Upper end of it.';
 COMMENT ON COLUMN promotions.mde IS 'Minimum detectable effect of the comparison.';
