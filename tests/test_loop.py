@@ -262,7 +262,7 @@ def test_a_training_on_a_pinned_version_of_the_features_reads_no_other(loop: Loo
         ({"seed": -1}, "'seed': -1"),
         ({"register": False, "promote": "if_better"}, "cannot be promoted"),
         ({"split": {"kind": "random"}}, "random"),
-        ({"task": "racing.place"}, "There is no task 'racing.place'"),
+        ({"task": "racing.show"}, "There is no task 'racing.show'"),
         (
             {"split": {"kind": "hold_out", **dict.fromkeys(("train_until", "test_from", "test_to"), "2024-01-02")}},
             "without days",

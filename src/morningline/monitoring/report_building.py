@@ -82,8 +82,8 @@ def build_report(
         generated_at=utc_now(),
         event_noun=subject.event_noun,
         entrant_noun=subject.entrant_noun,
-        periods=_periods(outcomes, registered),
-        provenance=_provenance(registered),
+        periods=periods_of(outcomes, registered),
+        provenance=provenance_of(registered),
         models=_models(test, registered),
         delta_r2=DeltaR2(**registered.metrics["delta_r2"]),
         excluded=registered.metrics["excluded"],
@@ -91,12 +91,13 @@ def build_report(
         entrants=test.height,
         reliability={name: _bins(test, name) for name in _calibrated(test, registered)},
         seasons=_seasons(outcomes, subject.seasons),
-        importance=_importance(registered, root, subject.features, threads),
+        importance=importance_of(registered, root, subject.features, threads),
         quality=[TableQuality(**asdict(table)) for table in quality(connection, subject.tables) if table.rows],
     )
 
 
-def _periods(outcomes: pl.DataFrame, registered: RegisteredModel) -> Periods:
+def periods_of(outcomes: pl.DataFrame, registered: RegisteredModel) -> Periods:
+    """The days a registered model was fitted on, validated on and judged on."""
     validation = outcomes.filter(pl.col("part") == "validation")["day"]
     first = registered.metrics["first_day"]
     return Periods(
@@ -106,7 +107,8 @@ def _periods(outcomes: pl.DataFrame, registered: RegisteredModel) -> Periods:
     )
 
 
-def _provenance(registered: RegisteredModel) -> list[tuple[str, str]]:
+def provenance_of(registered: RegisteredModel) -> list[tuple[str, str]]:
+    """What finds the same model, data and code again."""
     return [
         ("Model", registered.id),
         ("Trained at", registered.created_at.strftime("%Y-%m-%d %H:%M UTC")),
@@ -162,7 +164,8 @@ def _seasons(outcomes: pl.DataFrame, seasons: Callable[[pl.Series], pl.Series]) 
     return shown
 
 
-def _importance(registered: RegisteredModel, root: Path, features: FeatureSet, threads: int) -> list[FeatureShare]:
+def importance_of(registered: RegisteredModel, root: Path, features: FeatureSet, threads: int) -> list[FeatureShare]:
+    """Each feature's share of what a registered model draws from them, largest first, with its words."""
     words = {feature.name: feature.description for feature in features.features}
     shares = registered.load(root, threads=threads).first_stage.importance()
     ordered = sorted(shares.items(), key=lambda item: (-item[1], item[0]))

@@ -197,7 +197,7 @@ def _of_winning(domain: Domain, model: str | None, act: str) -> Task:
         "report": "Use `morningline models show --html`, which writes its model card.",
     }
     raise InputError(
-        f"{model or 'The champion'} is a model of {task.name}, which is of kind {task.kind!r}: there is no `{act}` of it.",
+        f"{model or 'The champion'} is of {task.name}, a task of kind {task.kind!r}: there is no `{act}` of it.",
         allowed="models of tasks of kind 'group'",
         do=others[act],
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from morningline.kit.errors import DataError
 from morningline.wiring.program import domain_named
+from morningline.wiring.rivals import against_another
+from morningline.wiring.tasks import task_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,24 +21,37 @@ if TYPE_CHECKING:
     from morningline.wiring.registry import ModelVersion
 
 
-def write_model_card(program: Program, domain_name: str, wanted: str | None, out: Path | None) -> Path:
+def write_model_card(
+    program: Program, domain_name: str, wanted: str | None, out: Path | None, *, task: str | None = None
+) -> Path:
     """Write the card of a model as one HTML page; returns its path."""
+    from morningline.wiring.registry import show_model
+    from morningline.wiring.row_card import row_card
+
+    version = show_model(program, domain_name, wanted, task=task)
+    of_rows = task_named(version.model.task).kind != "group"
+    page = row_card(program, domain_name, version) if of_rows else _card(program, domain_name, version)
+    path = out or program.workspace.reports / f"card-{version.model.id}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
+    return path
+
+
+def _card(program: Program, domain_name: str, version: ModelVersion) -> str:
+    """The card of a model of who wins."""
     from morningline.monitoring.card import render_card
     from morningline.monitoring.card_data import CardData, ScoreLine
     from morningline.monitoring.report_building import build_report
     from morningline.wiring.acts import subject_of
-    from morningline.wiring.registry import show_model
     from morningline.wiring.training_page import study_of_summary
 
-    domain = domain_named(domain_name)
-    version = show_model(program, domain_name, wanted)
-    model = version.model
+    domain, model = domain_named(domain_name), version.model
     with program.database.connect(read_only=True) as connection:
         subject = subject_of(program, domain, model)
         report = build_report(connection, model, subject, root=program.workspace.root, threads=program.threads)
     rivalry, why_not = _rivalry(program, domain_name, version)
     tuning, (curves, left_out) = model.metrics.get("tuning"), _curves(program, version.trainings)
-    page = render_card(
+    return render_card(
         CardData(
             report=report,
             model_id=model.id,
@@ -59,10 +73,6 @@ def write_model_card(program: Program, domain_name: str, wanted: str | None, out
             curves_left_out=left_out,
         )
     )
-    path = out or program.workspace.reports / f"card-{model.id}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
-    return path
 
 
 def _curves(program: Program, trainings: Sequence[str]) -> tuple[list[CurvePart], int]:
@@ -80,24 +90,13 @@ def _curves(program: Program, trainings: Sequence[str]) -> tuple[list[CurvePart]
 def _rivalry(program: Program, domain_name: str, version: ModelVersion) -> tuple[Rivalry | None, str]:
     """The model against the champion, or the champion against the one before; or why there is none."""
     from morningline.monitoring.card_data import Rivalry
-    from morningline.training.registry import aliases
-    from morningline.wiring.registry import compare_models
 
-    model = version.model
-    with program.database.connect(read_only=True) as connection:
-        borne = aliases(connection, model.task)
-    role = "previous" if "champion" in version.aliases else "champion"
-    other = borne.get(role)
-    if other is None:
-        return None, f"There is no {'previous champion' if role == 'previous' else 'champion'} to hold it against."
-    try:
-        compared = compare_models(program, domain_name, model.id, other).comparison
-    except DataError as error:
-        return None, error.message
-    words = "the previous champion" if role == "previous" else "the champion"
+    words, compared, why_not = against_another(program, domain_name, version)
+    if compared is None:
+        return None, why_not
     found = Rivalry(
-        other=f"{words} ({other})",
-        delta=_delta(compared.result),
+        other=words,
+        delta=_delta(cast("Comparison", compared.result)),
         events=compared.result.events,
         days=compared.result.days,
         compared=compared.compared,
