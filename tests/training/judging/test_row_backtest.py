@@ -14,12 +14,14 @@ from morningline.training.evaluation.row_comparison import compare_losses
 from morningline.training.judging.amounts import forecast_of, series_of
 from morningline.training.judging.kinds import judging_of
 from morningline.training.models.amount_model import AmountModel
+from morningline.training.models.binary_calibration import AsSaid, SaidAlone, calibrate_alone
 from morningline.training.models.chance_model import ChanceModel
+from morningline.training.models.conformal import SplitConformal
 from morningline.training.models.learner import chosen_parameters, learner_of
 from morningline.training.models.reading import read_model
 from morningline.training.models.rolling import RollingConformal
 from morningline.training.models.stored import write_files
-from morningline.training.splits import WalkForward
+from morningline.training.splits import PeriodSplit, WalkForward
 from row_tasks import FEW, FITTING, SPLIT, amounts, backtest, dataset, drawn, sales, task
 from synthetic_rows import FIRST_DAY
 
@@ -110,6 +112,31 @@ def test_the_same_training_twice_is_the_same_model_and_says_the_same(which, kind
     assert again.outcomes.equals(first.outcomes)
     told = [{k: v for k, v in one.summary("").items() if k != "seconds"} for one in (first, again)]
     assert told[0] == told[1]
+
+
+def test_a_calibration_and_an_interval_are_fitted_to_the_validation_alone(amount):
+    long = PeriodSplit(date.fromordinal(FIRST_DAY + 49), SPLIT.test_from, SPLIT.test_to)
+    model = backtest(SALE, ROWS, long).model
+    days = dataset(SALE, ROWS).rows
+    validation = days.take_rows(long.masks(days.days).validation)
+    said = SaidAlone(model.first_stage.probability(validation), validation.target, validation.days)
+    assert model.calibration == calibrate_alone(said).chosen != AsSaid()
+    days = dataset(AMOUNT, ROWS).rows
+    validation = days.take_rows(SPLIT.masks(days.days).validation)
+    assert amount.model.margin == SplitConformal.fit(amount.model.first_stage.predict(validation), validation.target)
+
+
+@pytest.mark.parametrize(("which", "kind", "answers"), [(AMOUNT, "amount", amounts), (SALE, "sale", sales)])
+def test_what_comes_in_the_test_changes_no_model(which, kind, answers, request):
+    of_test = pl.col("day") >= SPLIT.test_from
+    other = answers(ROWS).with_columns(
+        pl.when(of_test).then(1 - pl.col(which.target)).otherwise(which.target).alias("#")
+    )
+    other = other.drop(which.target).rename({"#": which.target})
+    name = which.usual.learner
+    chosen = chosen_parameters(learner_of(name, which.kind), FEW)
+    again = judging_of(which.kind).backtest(which, dataset(which, ROWS, other), (SPLIT,), (name, chosen), FITTING)
+    assert again.model.files() == request.getfixturevalue(kind).model.files()
 
 
 @pytest.mark.parametrize("kind", ["amount", "sale", "rolling"])
