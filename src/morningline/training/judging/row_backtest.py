@@ -195,12 +195,11 @@ def run_rows(
         DataError: A feature tells the target.
     """
     started = perf_counter()
-    shares = [0.95 * number / len(splits) for number in range(len(splits) + 1)]
-    names = [f"fold_{number + 1}" if len(splits) > 1 else "" for number in range(len(splits))]
-    folds = [
-        _fold(kind, task, dataset, split, chosen, fitting.part(*shares[number : number + 2], names[number]))
-        for number, split in enumerate(splits)
-    ]
+    folds = []
+    for number, split in enumerate(splits):
+        name = f"fold_{number + 1}" if len(splits) > 1 else ""
+        share = fitting.part(0.95 * number / len(splits), 0.95 * (number + 1) / len(splits), name)
+        folds.append(_fold(kind, task, dataset, split, chosen, share))
     fitted = perf_counter()
     fitting.progress("Scoring the test period", 0.97)
     judged = [_judged(kind, task, fold.test, split, fitting.seed) for fold, split in zip(folds, splits, strict=True)]
