@@ -64,7 +64,6 @@ def test_a_run_that_is_asked_for_says_where_it_is_seen(office: Office):
     assert (run["status"], run["priority"], run["asked_by"]) == ("queued", 2, "loopback")
     assert run["parameters"] == {
         "task": "racing.win",
-        "model": "logit_and_trees",
         "split": {**SPLIT, "embargo_days": 0},
         "parameters": {"l2": 3},
         "register": True,
