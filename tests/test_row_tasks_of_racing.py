@@ -73,6 +73,7 @@ def test_a_task_of_rows_goes_the_whole_way(program: Program, monkeypatch: pytest
         page = model_card.write_model_card(program, "racing", None, None, task=task).read_text()
         assert first["model"] in page
         assert page.count("<svg") > 2
+        assert "How it learnt" in page
         assert "http://" not in page.replace("http://www.w3.org", "")
         told = experiments.list_trainings(program, task)
         assert told[0].metrics[f"model.{first['metric']}"] == first["models"]["model"][first["metric"]]

@@ -172,14 +172,20 @@ def test_a_parameter_that_is_unknown_to_the_body_is_refused_on_every_route_with_
 
 def test_what_takes_too_long_is_given_up_with_an_answer(program: Program, monkeypatch: pytest.MonkeyPatch):
     with serving(program, http_timeout_seconds=1) as office:
-        monkeypatch.setattr("morningline.api.routes.registry.registry.list_models", lambda *_: time.sleep(2) or [])
+        monkeypatch.setattr(
+            "morningline.api.routes.registry.registry.list_models", lambda *_, **__: time.sleep(2) or []
+        )
         assert_problem(office.ask("GET", "models"), 504, "/api/v1/models")
 
 
 def test_what_the_database_takes_too_long_for_is_broken_off_there(program: Program, monkeypatch: pytest.MonkeyPatch):
-    def slow(served: Program, _: str) -> list[object]:
+    def slow(served: Program, _: str, **__: object) -> list[object]:
         with served.database.connect() as connection:
             return connection.execute("SELECT pg_sleep(30)").fetchall()
+
+    def slow(*_: object, **__: object) -> list[object]:
+        time.sleep(2)
+        return []
 
     with serving(program, http_timeout_seconds=1) as office:
         monkeypatch.setattr("morningline.api.routes.registry.registry.list_models", slow)

@@ -213,8 +213,10 @@ def test_a_study_is_read_as_a_training_summed_it_up():
             "default_loss": 2.1,
             "importance": {},
             "over_default": over,
-        }
+        },
+        "racing.place",
     )
+    assert found.gain == "log loss smaller by"
     assert [(one.number, one.status) for one in found.tried] == [(3, "succeeded"), (4, "pruned")]
     assert found.best == found.tried[0]
     assert found.over_default is not None

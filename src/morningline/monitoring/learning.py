@@ -109,7 +109,8 @@ def _told(study: StudyData) -> str:
         else:
             words += f" None was better than the defaults, whose loss there is {fixed(default, 4)}; they were kept."
     if study.over_default is not None and not kept_default:
-        words += f" On the test, which no trial has seen, over the defaults: {interval_words(study.over_default)}."
+        worth = interval_words(study.over_default, study.gain)
+        words += f" On the test, which no trial has seen, over the defaults: {worth}."
     return words
 
 

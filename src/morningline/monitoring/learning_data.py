@@ -37,13 +37,15 @@ class StudyData:
         tried: Its trials, by number.
         default_loss: Loss of what was given alone; None where it is not known yet.
         importance: Share of each parameter in what set good trials apart; empty where there were too few.
-        over_default: ΔR² over the default on days that no trial has seen; None where it is not known.
+        over_default: Over the default on days that no trial has seen; None where it is not known.
+        gain: What that is, in words.
     """
 
     tried: Sequence[TriedPoint]
     default_loss: float | None
     importance: Mapping[str, float]
     over_default: DeltaR2 | None
+    gain: str = "ΔR²"
 
     @property
     def best(self) -> TriedPoint | None:

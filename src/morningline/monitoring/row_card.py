@@ -8,6 +8,7 @@ from morningline.monitoring.card import OUTCOMES
 from morningline.monitoring.charts import decimals_for, fixed, is_number, signed
 from morningline.monitoring.coverage_figure import coverage
 from morningline.monitoring.figures import reliability
+from morningline.monitoring.learning import shown_curves, shown_study
 from morningline.monitoring.pages import render_page
 from morningline.monitoring.report import NARROW, TOP_FEATURES, WIDE, plural
 
@@ -55,6 +56,8 @@ def render_row_card(data: RowCardData) -> str:
         "features": ranked[:TOP_FEATURES],
         "largest_share": max((one.share for one in ranked if is_number(one.share)), default=0.0),
         "rival_words": told(data.rival, data.metric) if data.rival else "",
+        "study": shown_study(data.study) if data.study else None,
+        "curves": shown_curves(data.curves, data.curves_left_out) if data.curves else None,
         "decision_rows": [
             (line, OUTCOMES[line.outcome], told(line.saved, data.metric) if line.saved else "")
             for line in data.decisions

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from datetime import date, datetime
 
     from morningline.monitoring.card_data import ScoreLine
+    from morningline.monitoring.learning_data import CurvePart, StudyData
     from morningline.monitoring.report_data import FeatureShare, Periods, ReliabilityBin
 
 
@@ -95,6 +96,9 @@ class RowCardData:
         rival: The model against another on rows neither has seen; None where nothing is to compare.
         no_rival: Why not, where that is so.
         decisions: What was decided, newest first.
+        study: How its parameters were found; None where none were looked for.
+        curves: How each part of it learnt.
+        curves_left_out: How many parts there are besides these.
     """
 
     generated_at: datetime
@@ -123,3 +127,6 @@ class RowCardData:
     rival: SavedLoss | None
     no_rival: str
     decisions: Sequence[RowDecision]
+    study: StudyData | None
+    curves: Sequence[CurvePart]
+    curves_left_out: int

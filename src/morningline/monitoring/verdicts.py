@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from morningline.monitoring.report_data import DeltaR2
 
 
-def interval_words(delta: DeltaR2) -> str:
+def interval_words(delta: DeltaR2, gain: str = "ΔR²") -> str:
     """Say an effect with its interval and verdict."""
     decimals = decimals_for((delta.estimate, delta.low, delta.high, delta.mde))
     return (
-        f"ΔR² {signed(delta.estimate, decimals)} (95 % {signed(delta.low, decimals)} to "
+        f"{gain} {signed(delta.estimate, decimals)} (95 % {signed(delta.low, decimals)} to "
         f"{signed(delta.high, decimals)}), smallest effect that could be seen {fixed(delta.mde, decimals)}: "
         f"{delta.verdict.replace('_', ' ')}"
     )

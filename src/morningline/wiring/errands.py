@@ -112,8 +112,8 @@ class Report:
         """Refuse a page that there is not."""
         if self.about not in REPORTS:
             raise InputError(f"There is no report about {self.about!r}.", allowed=", ".join(REPORTS))
-        if (self.about == "training") != (self.training is not None):
-            raise InputError("A page about a training needs its run, and no other does.", do="Give `training`, its id.")
+        if self.about == "training" and self.training is None:
+            raise InputError("A page about a training needs its run.", do="Give `training`, its id.")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -227,7 +227,7 @@ def _report(program: Program, run: Run) -> dict[str, Any]:
         return {"file": acts.report(program, asked.domain, asked.model, None).name}
     if asked.about == "card":
         return {"file": write_model_card(program, asked.domain, asked.model, None).name}
-    if asked.training is not None:
+    if asked.about == "training" and asked.training is not None:
         return {"file": write_training_page(program, asked.training, None).name}
     return {"file": write_quality_report(program, asked.domain, asked.first, asked.last, None).name}
 

@@ -9,11 +9,9 @@ from morningline.wiring.rivals import against_another
 from morningline.wiring.tasks import task_named
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
     from morningline.monitoring.card_data import DecisionLine, Rivalry
-    from morningline.monitoring.learning_data import CurvePart
     from morningline.monitoring.report_data import DeltaR2
     from morningline.training.evaluation.comparison import Comparison
     from morningline.training.registry import Promotion
@@ -43,14 +41,14 @@ def _card(program: Program, domain_name: str, version: ModelVersion) -> str:
     from morningline.monitoring.card_data import CardData, ScoreLine
     from morningline.monitoring.report_building import build_report
     from morningline.wiring.acts import subject_of
-    from morningline.wiring.training_page import study_of_summary
+    from morningline.wiring.training_page import learning_curves_of, study_of_summary
 
     domain, model = domain_named(domain_name), version.model
     with program.database.connect(read_only=True) as connection:
         subject = subject_of(program, domain, model)
         report = build_report(connection, model, subject, root=program.workspace.root, threads=program.threads)
     rivalry, why_not = _rivalry(program, domain_name, version)
-    tuning, (curves, left_out) = model.metrics.get("tuning"), _curves(program, version.trainings)
+    tuning, (curves, left_out) = model.metrics.get("tuning"), learning_curves_of(program, version.trainings)
     return render_card(
         CardData(
             report=report,
@@ -68,23 +66,11 @@ def _card(program: Program, domain_name: str, version: ModelVersion) -> str:
             rivalry=rivalry,
             no_rivalry=why_not,
             decisions=[_decision(one) for one in version.promotions],
-            study=study_of_summary(tuning) if tuning else None,
+            study=study_of_summary(tuning, model.task) if tuning else None,
             curves=curves,
             curves_left_out=left_out,
         )
     )
-
-
-def _curves(program: Program, trainings: Sequence[str]) -> tuple[list[CurvePart], int]:
-    """The learning curves of the first training that recorded any: all of them gave the same model."""
-    from morningline.wiring.experiments import show_training
-    from morningline.wiring.training_page import curve_parts
-
-    for run_id in trainings:
-        found = curve_parts(show_training(program, run_id).steps)
-        if found[0]:
-            return found
-    return [], 0
 
 
 def _rivalry(program: Program, domain_name: str, version: ModelVersion) -> tuple[Rivalry | None, str]:

@@ -32,6 +32,7 @@ def row_card(program: Program, domain_name: str, version: ModelVersion) -> str:
     from morningline.monitoring.row_card import render_row_card
     from morningline.monitoring.row_card_data import RowCardData
     from morningline.training.registry import kept_outcomes
+    from morningline.wiring.training_page import learning_curves_of, study_of_summary
 
     domain, model = domain_named(domain_name), version.model
     task, metrics, root = task_named(model.task), version.model.metrics, program.workspace.root
@@ -39,6 +40,7 @@ def row_card(program: Program, domain_name: str, version: ModelVersion) -> str:
     test = outcomes.filter(outcomes["part"] == "test")
     words, compared, why_not = against_another(program, domain_name, version)
     features = program.feature_set(domain, model.feature_set)
+    curves, left_out = learning_curves_of(program, version.trainings)
     return render_row_card(
         RowCardData(
             generated_at=utc_now(),
@@ -70,6 +72,9 @@ def row_card(program: Program, domain_name: str, version: ModelVersion) -> str:
             rival=None if compared is None else _saved(words, vars(compared.result)),
             no_rival=why_not,
             decisions=[_decision(one) for one in version.promotions],
+            study=study_of_summary(metrics["tuning"], model.task) if "tuning" in metrics else None,
+            curves=curves,
+            curves_left_out=left_out,
         )
     )
 

@@ -44,6 +44,7 @@ def write_training_page(program: Program, run_id: str, out: Path | None) -> Path
 
 def page_of(found: Training) -> TrainingPage:
     """What the page of a training shows."""
+    from morningline.training.request import TrainRequest
     from morningline.wiring.experiments import CURVE
 
     run, last, counted = found.run, dict[str, float](), dict[str, int]()
@@ -62,14 +63,16 @@ def page_of(found: Training) -> TrainingPage:
         ],
         parameters=run.parameters,
         files=[(one["path"], one["bytes"], one["sha256"]) for one in found.artefacts],
-        study=_study_of_trials(found.tried, last) if found.tried else None,
+        study=_study_of_trials(found.tried, last, run.configuration.get("task", TrainRequest().task))
+        if found.tried
+        else None,
         curves=curves,
         left_out=left_out,
         generated_at=utc_now(),
     )
 
 
-def study_of_summary(tuning: Mapping[str, Any]) -> StudyData:
+def study_of_summary(tuning: Mapping[str, Any], task: str) -> StudyData:
     """A study as the summary of a training keeps it, with the model."""
     return StudyData(
         tried=[
@@ -84,7 +87,19 @@ def study_of_summary(tuning: Mapping[str, Any]) -> StudyData:
         default_loss=tuning["default_loss"],
         importance=tuning["importance"],
         over_default=_delta(tuning.get("over_default")),
+        gain=_gain(task),
     )
+
+
+def learning_curves_of(program: Program, trainings: Sequence[str]) -> tuple[list[CurvePart], int]:
+    """The learning curves of the first training that recorded any: all of them gave the same model."""
+    from morningline.wiring.experiments import show_training
+
+    for run_id in trainings:
+        found = curve_parts(show_training(program, run_id).steps)
+        if found[0]:
+            return found
+    return [], 0
 
 
 def curve_parts(steps: Iterable[Mapping[str, Any]]) -> tuple[list[CurvePart], int]:
@@ -116,7 +131,7 @@ def _words(part: str) -> str:
     return words[:1].upper() + words[1:]
 
 
-def _study_of_trials(tried: Sequence[ExperimentRun], results: Mapping[str, float]) -> StudyData:
+def _study_of_trials(tried: Sequence[ExperimentRun], results: Mapping[str, float], task: str) -> StudyData:
     """A study as it is recorded, which may go on."""
     shares = f"{TUNING}importance."
     return StudyData(
@@ -132,7 +147,16 @@ def _study_of_trials(tried: Sequence[ExperimentRun], results: Mapping[str, float
         default_loss=results.get(f"{TUNING}default_loss"),
         importance={name.removeprefix(shares): value for name, value in results.items() if name.startswith(shares)},
         over_default=_over_default(results),
+        gain=_gain(task),
     )
+
+
+def _gain(task_name: str) -> str:
+    """What a difference between two models of a task is, in words."""
+    from morningline.wiring.tasks import task_named
+
+    task = task_named(task_name)
+    return "ΔR²" if task.kind == "group" else f"{task.metric.replace('_', ' ')} smaller by"
 
 
 def _over_default(results: Mapping[str, float]) -> DeltaR2 | None:
