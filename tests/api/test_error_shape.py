@@ -183,10 +183,6 @@ def test_what_the_database_takes_too_long_for_is_broken_off_there(program: Progr
         with served.database.connect() as connection:
             return connection.execute("SELECT pg_sleep(30)").fetchall()
 
-    def slow(*_: object, **__: object) -> list[object]:
-        time.sleep(2)
-        return []
-
     with serving(program, http_timeout_seconds=1) as office:
         monkeypatch.setattr("morningline.api.routes.registry.registry.list_models", slow)
         assert_problem(office.ask("GET", "models"), 504, "/api/v1/models")
