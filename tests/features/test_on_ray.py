@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import ipaddress
 import os
-import secrets
 import signal
 import socket
 import subprocess
@@ -22,6 +20,7 @@ import pytest
 from hypothesis import given, settings
 
 from chance_events import chance_events, differing
+from clusters import NODE, lose, needs_ray, two_nodes, wait_until
 from every_step import STEPS
 from features_by_loops import FIND
 from morningline.features import asking, on_ray
@@ -29,40 +28,25 @@ from morningline.features.asking import Question, here
 from morningline.features.definitions import History
 from morningline.features.engine import compute
 from morningline.features.listings import FOREVER, Listing, Moments
-from morningline.features.on_ray import ALONE, compact, ray_cluster
+from morningline.features.on_ray import compact, ray_cluster
 from morningline.features.sums import LARGEST
 from morningline.kit.errors import ClusterError, InputError
 from morningline.wiring.featuring import _engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from morningline.features.asking import Answerer
 
-# A node that is gone is noticed after one second instead of fifteen.
-WATCHED = {"health_check_initial_delay_ms": 0, "health_check_period_ms": 300, "health_check_failure_threshold": 3}
-NODE = {"num_cpus": 1, "object_store_memory": 80 << 20, "include_dashboard": False, "include_log_monitor": False}
 FEATURES = [step for step in STEPS if isinstance(step, History) and step.key == ("who",) and step.value == "score"][::9]
-needs_ray = pytest.mark.skipif(importlib.util.find_spec("ray") is None, reason="Ray is not installed: morningline[ray]")
 
 
 @pytest.fixture(scope="module")
 def cluster():
     """Two nodes of one processor each, on loopback."""
-    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory(prefix="ray-") as folder:
-        for name, value in {**ALONE, "RAY_AUTH_TOKEN": secrets.token_hex(32), "RAY_TMPDIR": folder}.items():
-            patch.setenv(name, value)
-        from ray import cloudpickle
-        from ray.cluster_utils import Cluster
-
-        # Workers cannot import the questions that are defined here.
-        cloudpickle.register_pickle_by_value(sys.modules[__name__])
-        cluster = Cluster(initialize_head=True, head_node_args={**NODE, "_system_config": WATCHED})
-        cluster.add_node(**NODE)
-        try:
-            yield cluster
-        finally:
-            cluster.shutdown()
+    # Workers cannot import the questions that are defined here.
+    with two_nodes(__name__) as cluster:
+        yield cluster
 
 
 @pytest.fixture(scope="module")
@@ -98,24 +82,6 @@ class Patient(Noted):
         found = super().answer()
         time.sleep(60 if len(self.taken()) == 1 else 0)
         return found
-
-
-def wait_until(so: Callable[[], bool]) -> None:
-    until = time.monotonic() + 60
-    while not so():
-        assert time.monotonic() < until, "it never came to pass"
-        time.sleep(0.02)
-
-
-def lose(cluster, node) -> None:
-    cluster.remove_node(node, allow_graceful=False)
-    wait_until(lambda: len(living()) == len(cluster.list_all_nodes()))
-
-
-def living() -> list[dict]:
-    import ray
-
-    return [node for node in ray.nodes() if node["Alive"]]
 
 
 def is_idle() -> bool:
