@@ -8,13 +8,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from time import monotonic, sleep
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from morningline.kit.clock import utc_now
 from morningline.kit.errors import DatabaseError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     import optuna
     import psycopg
@@ -60,6 +60,32 @@ class Trial:
     losses: tuple[float, ...] = ()
     begun_at: datetime | None = None
     tries: int = 1
+
+
+class Left(NamedTuple):
+    """How far a search is.
+
+    Attributes:
+        ended: How many trials have ended.
+        to_begin: How many are to be begun: new ones, and those that have to be tried again.
+        elsewhere: How many are under way.
+    """
+
+    ended: int
+    to_begin: int
+    elsewhere: int
+
+
+class Begun(NamedTuple):
+    """A trial that is under way.
+
+    Attributes:
+        trial: Optuna's own.
+        chosen: Its parameters.
+    """
+
+    trial: optuna.Trial
+    chosen: dict[str, float]
 
 
 class Study:
@@ -110,26 +136,89 @@ class Study:
             seconds: No trial is begun later; None is never.
             told: Is told how many have ended, now and then; what it raises ends the search.
         """
-        import optuna
-
         begun = monotonic()
         with _quietly():
             while True:
-                optuna.storages.fail_stale_trials(self._study)
-                found = [trial.state for trial in self._study.get_trials(deepcopy=False)]
-                states = optuna.trial.TrialState
-                ended = sum(state in (states.COMPLETE, states.PRUNED) for state in found)
-                running, waiting = found.count(states.RUNNING), found.count(states.WAITING)
-                told(ended)
-                in_time = seconds is None or monotonic() - begun < seconds
-                if waiting or (in_time and ended + running < trials):
-                    # The next trial depends on the number of those before, so that an interruption changes nothing.
-                    self._study.sampler = optuna.samplers.TPESampler(seed=self._seed + len(found))
+                left = self.left(trials, in_time=seconds is None or monotonic() - begun < seconds)
+                told(left.ended)
+                if left.to_begin:
+                    self._sample()
                     self._study.optimize(lambda trial: self._objective(trial, judge), n_trials=1)
-                elif running:
-                    sleep(BEAT_SECONDS / 4)
+                elif left.elsewhere:
+                    self.wait()
                 else:
                     return
+
+    def left(self, trials: int, *, in_time: bool) -> Left:
+        """How far the search for so many trials is; a trial whose worker died waits to be tried again.
+
+        Args:
+            trials: How many there should be.
+            in_time: Whether new ones may be begun.
+        """
+        import optuna
+
+        with _quietly():
+            optuna.storages.fail_stale_trials(self._study)
+        found = [trial.state for trial in self._study.get_trials(deepcopy=False)]
+        states = optuna.trial.TrialState
+        ended = sum(state in (states.COMPLETE, states.PRUNED) for state in found)
+        running, waiting = found.count(states.RUNNING), found.count(states.WAITING)
+        new = max(trials - ended - running - waiting, 0) if in_time else 0
+        return Left(ended=ended, to_begin=waiting + new, elsewhere=running)
+
+    def wait(self) -> None:
+        """Wait a moment for trials that are under way elsewhere."""
+        sleep(BEAT_SECONDS / 4)
+
+    def begin(self) -> Begun:
+        """Begin the next trial, to be judged by whoever asks; it is theirs as long as they `beat`."""
+        with _quietly():
+            self._sample()
+            trial = self._study.ask()
+            trial.set_user_attr(BEGUN_AT, utc_now().isoformat())
+            begun = Begun(trial, self._chosen(trial))
+            self.beat([begun])
+        return begun
+
+    def beat(self, begun: Iterable[Begun]) -> None:
+        """Say that these trials are still judged."""
+        for one in begun:
+            self._storage.record_heartbeat(one.trial._trial_id)  # noqa: SLF001 - as Optuna's own heartbeat does
+
+    def report(self, begun: Begun, judged: int, loss: float, *, folds: int) -> bool:
+        """Note the loss of a trial, and say whether its next fold is to be judged.
+
+        Args:
+            begun: The trial.
+            judged: On how many folds it was judged.
+            loss: The mean over them.
+            folds: How many there are: after the last one, or where there is no hope, the trial ends.
+        """
+        from optuna.trial import TrialState
+
+        begun.trial.report(loss, judged - 1)
+        if begun.trial.should_prune():
+            self._study.tell(begun.trial, state=TrialState.PRUNED)
+            return False
+        if judged == folds:
+            self._study.tell(begun.trial, loss)
+        return judged < folds
+
+    def fail(self, begun: Begun) -> None:
+        """End a trial that cannot be judged."""
+        from optuna.trial import TrialState
+
+        self._study.tell(begun.trial, state=TrialState.FAIL)
+
+    def put_back(self, begun: Begun) -> None:
+        """Give up a trial that did not end, so that it is tried again."""
+        import optuna
+
+        with _quietly():
+            self.fail(begun)
+            again = optuna.storages.RetryHeartbeatStaleTrialCallback(max_retry=TRIES)
+            again(self._study, self._study.get_trials()[begun.trial.number])
 
     def trials(self) -> list[Trial]:
         """All that was tried and did not fail; those that were tried again count once."""
@@ -160,18 +249,29 @@ class Study:
             found = optuna.importance.get_param_importances(self._study, evaluator=evaluator)
         return {name: float(share) for name, share in found.items()}
 
-    def _objective(self, trial: optuna.Trial, judge: Judge) -> float:
+    def _sample(self) -> None:
+        """Let the next trial depend on the number of those before, so that an interruption changes nothing."""
         import optuna
 
-        trial.set_user_attr(BEGUN_AT, utc_now().isoformat())
+        seed = self._seed + len(self._study.get_trials(deepcopy=False))
+        # A trial that is still judged counts as a bad one, so that its neighbours are not tried at once.
+        self._study.sampler = optuna.samplers.TPESampler(seed=seed, constant_liar=True)
+
+    def _chosen(self, trial: optuna.Trial) -> dict[str, float]:
         chosen: dict[str, float] = {}
         for name, within in self._space.items():
             if within.whole:
                 chosen[name] = trial.suggest_int(name, int(within.low), int(within.high), log=within.log)
             else:
                 chosen[name] = trial.suggest_float(name, within.low, within.high, log=within.log)
+        return chosen
+
+    def _objective(self, trial: optuna.Trial, judge: Judge) -> float:
+        import optuna
+
+        trial.set_user_attr(BEGUN_AT, utc_now().isoformat())
         value = float("nan")
-        for fold, value in enumerate(judge(chosen)):
+        for fold, value in enumerate(judge(self._chosen(trial))):
             trial.report(value, fold)
             if trial.should_prune():
                 raise optuna.TrialPruned
@@ -245,6 +345,8 @@ def _quietly() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            # Who begins a trial without judging it says itself that it goes on.
+            warnings.filterwarnings("ignore", "Heartbeat of storage", UserWarning)
             yield
     finally:
         optuna.logging.set_verbosity(before)

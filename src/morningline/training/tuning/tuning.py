@@ -16,6 +16,7 @@ from morningline.training.judging.groups import GROUPS
 from morningline.training.models.learner import chosen_parameters
 from morningline.training.models.steps import unrecorded
 from morningline.training.task import USUAL
+from morningline.training.tuning.side_by_side import SideBySide, judged
 from morningline.training.tuning.study import Study
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from morningline.kit.database import Database
     from morningline.training.judging.judging import Judging
     from morningline.training.models.learner import Fitting, Learner
+    from morningline.training.tuning.side_by_side import Judges
     from morningline.training.tuning.study import Trial
 
 
@@ -86,6 +88,7 @@ class Question:
         tried: Is told of every trial as it stands, those of other workers too, whenever there may be news.
         judging: What the kind of the task is judged by.
         metric: The task's deciding metric.
+        judges: Who judges trials elsewhere; None judges them one after another in this process.
     """
 
     learner: Learner
@@ -98,6 +101,7 @@ class Question:
     tried: Callable[[Sequence[Trial]], None] = lambda _trials: None
     judging: Judging = GROUPS
     metric: str = USUAL["group"].metrics[0]
+    judges: Callable[[Question], Judges] | None = None
 
     @property
     def study(self) -> str:
@@ -125,24 +129,14 @@ def tune(database: Database, question: Question) -> Tuned:
         raise InputError(
             f"The learner {question.name!r} has nothing to tune.", do="Leave out tuning, or fewer parameters."
         )
-    trials, steady, folds = question.tuning.trials, _Steady(question.fitting), _folds(question)
+    steady, folds = _Steady(question.fitting), folds_of(question)
+    judges = None if question.judges is None else question.judges(question)
     with Study(database, question.study, question.space, seed=question.fitting.seed) as study:
         if "default_loss" not in study.notes:
             steady.tell("Judging the default", 0.0)
-            study.note("default_loss", list(_losses(question, folds, {}, steady.fitting))[-1])
-
-        def told(ended: int) -> None:
-            question.tried(study.tried())
-            steady.tell(f"Trial {min(ended + 1, trials)} of {trials}", min(ended / trials, 1.0))
-
-        def judge(chosen: dict[str, float]) -> Iterator[float]:
-            question.tried(study.tried())
-            for loss in _losses(question, folds, chosen, steady.fitting):
-                yield loss
-                question.tried(study.tried())
-
+            study.note("default_loss", _default_loss(question, folds, judges, steady))
         try:
-            study.search(judge, trials=trials, seconds=question.tuning.seconds, told=told)
+            _search(study, question, judges, steady)
         except BaseException:
             # The trial that ended the search has failed; what it failed with is what matters, whatever this gives.
             with suppress(Exception):
@@ -157,6 +151,33 @@ def tune(database: Database, question: Question) -> Tuned:
             trials=study.trials(),
             importance=study.importance(),
         )
+
+
+def _default_loss(
+    question: Question, folds: Sequence[tuple[Any, Any]], judges: Judges | None, steady: _Steady
+) -> float:
+    if judges is not None:
+        return judged(judges, {}, len(folds), steady.again)
+    return list(_losses(question, folds, {}, steady.fitting))[-1]
+
+
+def _search(study: Study, question: Question, judges: Judges | None, steady: _Steady) -> None:
+    trials, folds = question.tuning.trials, folds_of(question)
+
+    def told(ended: int) -> None:
+        question.tried(study.tried())
+        steady.tell(f"Trial {min(ended + 1, trials)} of {trials}", min(ended / trials, 1.0))
+
+    def judge(chosen: dict[str, float]) -> Iterator[float]:
+        question.tried(study.tried())
+        for loss in _losses(question, folds, chosen, steady.fitting):
+            yield loss
+            question.tried(study.tried())
+
+    if judges is not None:
+        SideBySide(study, judges, len(folds)).search(trials=trials, seconds=question.tuning.seconds, told=told)
+    else:
+        study.search(judge, trials=trials, seconds=question.tuning.seconds, told=told)
 
 
 def applied(given: Mapping[str, Any], chosen: Mapping[str, float]) -> dict[str, Any]:
@@ -179,7 +200,7 @@ def _is_given(given: Mapping[str, Any], name: str) -> bool:
     return True
 
 
-def _folds(question: Question) -> list[tuple[Any, Any]]:
+def folds_of(question: Question) -> list[tuple[Any, Any]]:
     """Of the days the second half in blocks, each judged by what was fitted on all days before it."""
     train, take, count = question.train, question.judging.take, question.tuning.folds
     days = np.unique(train.days)
@@ -202,18 +223,30 @@ class _Steady:
         self._said = ("", 0.0)
         self.fitting = replace(fitting, progress=lambda _doing, _done: self._told(*self._said), step=unrecorded)
 
+    def again(self) -> None:
+        """Say the same again."""
+        self._told(*self._said)
+
     def tell(self, doing: str, done: float) -> None:
         self._said = doing, done
         self._told(doing, done)
+
+
+def fold_loss(
+    question: Question, parts: tuple[Any, Any], chosen: dict[str, float], fitting: Fitting
+) -> tuple[float, int]:
+    """Fit on the earlier part and sum the losses of the later one; with the number of its events, or rows."""
+    parameters = chosen_parameters(question.learner, applied(question.given, chosen))
+    losses = question.judging.trial(parts, (question.learner, parameters), question.metric, fitting)
+    return float(losses.sum()), len(losses)
 
 
 def _losses(
     question: Question, folds: Sequence[tuple[Any, Any]], chosen: dict[str, float], fitting: Fitting
 ) -> Iterator[float]:
     """Mean loss over the events, or rows, of all folds so far."""
-    parameters = chosen_parameters(question.learner, applied(question.given, chosen))
     total, events = 0.0, 0
     for parts in folds:
-        losses = question.judging.trial(parts, (question.learner, parameters), question.metric, fitting)
-        total, events = total + float(losses.sum()), events + len(losses)
+        loss, count = fold_loss(question, parts, chosen, fitting)
+        total, events = total + loss, events + count
         yield total / events
