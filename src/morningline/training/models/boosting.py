@@ -1,7 +1,10 @@
 """Boosted trees whose scores compete within the event: LightGBM with a within-event softmax objective."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +21,7 @@ from morningline.training.models.growing import (
     read_sealed,
     telling,
 )
+from morningline.training.models.machines import Machines, Plan
 from morningline.training.models.sealed import seal
 from morningline.training.models.steps import Step, unrecorded
 from morningline.training.sample import Sample
@@ -44,6 +48,7 @@ class SoftmaxBooster:
             rounds and keep the best; None fits exactly `rounds` trees.
         seed: Seed of bagging and feature sampling.
         threads: Threads, at least 1. The same number gives the same bits.
+        machines: Where else the trees grow; None grows them in this process.
 
     Raises:
         InputError: If a number is not positive or a parameter is unknown or set here.
@@ -61,6 +66,7 @@ class SoftmaxBooster:
         early_stopping_rounds: int | None = 50,
         seed: int = 1,
         threads: int = 2,
+        machines: Machines | None = None,
     ) -> None:
         check_growth(
             parameters or {},
@@ -74,13 +80,14 @@ class SoftmaxBooster:
         self.early_stopping_rounds = early_stopping_rounds
         self.seed = seed
         self.threads = threads
+        self.machines = machines
         self.validation_losses: tuple[float, ...] = ()
         self._text: str | None = None
         self._booster: lightgbm.Booster | None = None
 
     def bins(self, whole: Sample) -> "Bins":
         """Where values are cut, found once for fits on events and on parts of them; it takes as long as forty trees."""
-        return Bins(whole, self._dataset(whole, self._settings(whole)))
+        return Bins(whole, self.dataset(whole, self.settings(whole)))
 
     def fit(
         self,
@@ -108,31 +115,54 @@ class SoftmaxBooster:
         """
         lightgbm = library()
         check_names(train.names)
+        if self.machines is not None:
+            return self._fit_on(self.machines, train, validation, told, step, bins or self.bins(train))
         callbacks, valid_sets = [telling(told, step)], []
-        settings = self._settings(train if bins is None else bins.whole)
-        matrix = self._dataset(train, settings) if bins is None else bins.of(train)
+        settings = self.settings(train if bins is None else bins.whole)
+        matrix = self.dataset(train, settings) if bins is None else bins.of(train)
         losses: dict[str, dict[str, list[float]]] = {}
         if validation is not None:
             validation.require_names(train.names)
             valid_sets.append(
-                self._dataset(validation, settings, reference=matrix) if bins is None else bins.of(validation)
+                self.dataset(validation, settings, reference=matrix) if bins is None else bins.of(validation)
             )
             callbacks.append(lightgbm.record_evaluation(losses))
         if self.early_stopping_rounds is not None:
             self._require_validation(validation)
             callbacks.append(lightgbm.early_stopping(self.early_stopping_rounds, verbose=False))
         booster = lightgbm.train(
-            {**settings, **self._goal(train, step)},
+            {**settings, **self.goal(train, step)},
             matrix,
             num_boost_round=self.rounds,
             valid_sets=valid_sets,
             valid_names=["validation"] * len(valid_sets),
-            feval=None if validation is None else self._stopping_loss(validation),
+            feval=None if validation is None else self.stopping_loss(validation),
             callbacks=callbacks,
         )
         self.validation_losses = tuple(losses.get("validation", {}).get("winner_log_loss", ()))
         # Predictions come from the text that is stored, so that a saved model cannot differ from a fresh one.
         self._load(seal(booster.model_to_string(num_iteration=booster.best_iteration)))
+        return self
+
+    def _fit_on(
+        self,
+        machines: Machines,
+        train: Sample,
+        validation: Sample | None,
+        told: Callable[[int], None],
+        step: Step,
+        bins: "Bins",
+    ) -> "SoftmaxBooster":
+        recipe = copy(self)
+        recipe.machines = None
+        if validation is not None:
+            validation.require_names(train.names)
+        if self.early_stopping_rounds is not None:
+            self._require_validation(validation)
+        plan = Plan(recipe, self.settings(bins.whole), bins.boundaries())
+        grown = machines.grow(plan, train, validation, told, step)
+        self.validation_losses = grown.losses
+        self._load(seal(grown.trees))
         return self
 
     @property
@@ -193,15 +223,17 @@ class SoftmaxBooster:
         self._booster = read_sealed(text)
         self._text = text
 
-    def _settings(self, train: Sample) -> dict[str, Any]:
+    def settings(self, train: Sample) -> dict[str, Any]:
+        """LightGBM's parameters, without the goal."""
         settings = fixed(self.parameters, seed=self.seed, threads=self.threads)
         # Where no leaf can be large enough, LightGBM drops every feature and then fails; kept, they give one leaf.
         few = train.rows < 4 * settings["min_data_in_leaf"]
         return {**settings, "feature_pre_filter": False} if few else settings
 
-    def _dataset(
+    def dataset(
         self, sample: Sample, settings: dict[str, Any], reference: "lightgbm.Dataset | None" = None
     ) -> "lightgbm.Dataset":
+        """Events as LightGBM holds them; with the bins of a reference, or bins of their own."""
         dataset: lightgbm.Dataset = library().Dataset(
             sample.features,
             label=sample.won,
@@ -212,11 +244,11 @@ class SoftmaxBooster:
         )
         return dataset
 
-    def _goal(self, train: Sample, step: Step) -> dict[str, Any]:
+    def goal(self, train: Sample, step: Step) -> dict[str, Any]:
         """What the trees are fitted to, in LightGBM's parameters."""
         return {"objective": _objective(train, step)}
 
-    def _stopping_loss(self, validation: Sample) -> Any:  # noqa: ANN401 - LightGBM's callback types are its own
+    def stopping_loss(self, validation: Sample) -> Any:  # noqa: ANN401 - LightGBM's callback types are its own
         """What decides when to stop: a callback that gives `winner_log_loss`."""
         return _winner_log_loss(validation)
 
@@ -268,6 +300,13 @@ class Bins:
             )
         row = int(self.whole.starts[first])
         return self._dataset.subset(list(range(row, row + part.rows)))
+
+    def boundaries(self) -> bytes:
+        """Where values are cut, for machines that hold other rows: LightGBM's own file of one row."""
+        with TemporaryDirectory(prefix="bins-") as folder:
+            path = Path(folder) / "bins"
+            self._dataset.construct().subset([0]).construct().save_binary(path)
+            return path.read_bytes()
 
 
 def softmax_derivatives(scores: Floats, starts: Integers, won: Floats) -> tuple[Floats, Floats]:

@@ -11,6 +11,7 @@ import numpy as np
 from morningline.kit.errors import InputError
 from morningline.training.grouped import group_log_softmax
 from morningline.training.models.learner import chosen_parameters, group_learner
+from morningline.training.models.machines import spreads
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -117,6 +118,11 @@ class EnsembleLearner:
             part = fitting.part(number / parameters.members, (number + 1) / parameters.members, f"member_{number + 1}")
             members.append(learner.fit(train, chosen, replace(part, seed=fitting.seed + number)))
         return Ensemble(parameters.learner, tuple(members), parameters.pooling)
+
+    def spreads(self, parameters: EnsembleParameters) -> bool:
+        """Whether the members' trees can grow on many machines."""
+        learner = group_learner(parameters.learner)
+        return spreads(learner, chosen_parameters(learner, parameters.parameters))
 
     def read(self, files: Mapping[str, str], *, threads: int) -> Ensemble:
         """Read what `files` wrote."""

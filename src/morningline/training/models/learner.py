@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from morningline.training.forecast import Forecast
     from morningline.training.grouped import Floats
     from morningline.training.models.calibration import Said
+    from morningline.training.models.machines import Machines
     from morningline.training.observations import Observations
     from morningline.training.sample import Sample
 
@@ -39,12 +40,14 @@ class Fitting:
         progress: Told what is being done and the share done.
         step: Told what is known after a step: `training_loss` or `validation_loss`, how many trees there are (or which
             step it is), and the loss. Only what is calculated anyway is told, and what is told changes no bit.
+        machines: Where else trees grow, for learners that can; None grows them in this process.
     """
 
     seed: int
     threads: int
     progress: Callable[[str, float], None]
     step: Step = unrecorded
+    machines: Machines | None = None
 
     def part(self, low: float, high: float, name: str = "") -> Fitting:
         """The same for a part of the work, whose progress runs from `low` to `high` of the whole.

@@ -11,6 +11,7 @@ from morningline.training.models.boosting import SoftmaxBooster
 from morningline.training.models.calibration import Said
 from morningline.training.models.conditional_logit import ConditionalLogit
 from morningline.training.models.learner import Range, file_of
+from morningline.training.models.machines import grows_apart
 from morningline.training.models.pool import LogPool
 from morningline.training.models.rehearsing import rehearsal_parts
 from morningline.training.models.scaled_trees import BOOSTER_SPACE
@@ -103,12 +104,17 @@ class LogitAndTreesLearner:
             early_stopping_rounds=None,
             seed=fitting.seed,
             threads=fitting.threads,
+            machines=fitting.machines,
         ).fit(
             train,
             told=lambda grown: fitting.progress(f"Growing tree {grown} of {trees}", 0.65 + 0.35 * grown / trees),
             step=whole.under("trees").step,
         )
         return LogitAndTrees(logit, booster, pool, rehearsed)
+
+    def spreads(self, parameters: Parameters) -> bool:
+        """Whether the trees can grow on many machines."""
+        return grows_apart(parameters.booster)
 
     def read(self, files: Mapping[str, str], *, threads: int) -> LogitAndTrees:
         """Read what `files` wrote."""
@@ -135,6 +141,7 @@ def _rehearse(earlier: Sample, later: Sample, parameters: Parameters, fitting: F
         early_stopping_rounds=parameters.early_stopping_rounds,
         seed=fitting.seed,
         threads=fitting.threads,
+        machines=fitting.machines,
     ).fit(
         earlier,
         later,

@@ -23,11 +23,13 @@ class RankingBooster(SoftmaxBooster):
     explained 0.142 where this explained 0.157, and what it bounds is what `SoftmaxBooster` fits without a bound.
     """
 
-    def _goal(self, train: Sample, step: Step) -> dict[str, Any]:  # noqa: ARG002 - LightGBM says no loss of its own
+    def goal(self, train: Sample, step: Step) -> dict[str, Any]:  # noqa: ARG002 - LightGBM says no loss of its own
+        """The order of each event."""
         # An entrant stands against all others, not only against those that the scores put first.
         return {"objective": "lambdarank", "lambdarank_truncation_level": int(train.sizes.max())}
 
-    def _stopping_loss(self, validation: Sample) -> Any:  # noqa: ANN401 - LightGBM's callback types are its own
+    def stopping_loss(self, validation: Sample) -> Any:  # noqa: ANN401 - LightGBM's callback types are its own
+        """The winner log loss at the best scale."""
         winners = validation.winner_rows()
 
         def metric(scores: Floats, _: object) -> tuple[str, float, bool]:

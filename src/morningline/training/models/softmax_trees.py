@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Literal
 
 from morningline.training.models.boosting import SoftmaxBooster
 from morningline.training.models.learner import file_of
+from morningline.training.models.machines import grows_apart
 from morningline.training.models.pool import LogPool
 from morningline.training.models.scaled_trees import BOOSTER_SPACE, SCALE, TREES, ScaledTrees, grow
 from morningline.training.models.tree_parameters import TreeParameters
@@ -35,9 +36,14 @@ class SoftmaxTreesLearner:
                 early_stopping_rounds=patience,
                 seed=fitting.seed,
                 threads=fitting.threads,
+                machines=fitting.machines,
             )
 
         return grow(make, parameters.rounds, parameters.early_stopping_rounds, train, fitting)
+
+    def spreads(self, parameters: TreeParameters) -> bool:
+        """Whether the trees can grow on many machines."""
+        return grows_apart(parameters.booster)
 
     def read(self, files: Mapping[str, str], *, threads: int) -> ScaledTrees:
         """Read what `files` wrote."""
