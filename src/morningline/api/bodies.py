@@ -180,6 +180,7 @@ class Train(Body):
         tuning: How the other parameters are looked for; its defaults if not given.
         seed: Seed of everything random; that of the settings if not given.
         threads: CPU threads; those of the settings if not given.
+        engine: Where trials are judged and trees grow: `here`, or `ray` for a cluster.
         memory_gib: Stop when the process holds more.
         register_: Keep the model.
         promote: `if_better` makes it the champion if it proves better.
@@ -199,6 +200,7 @@ class Train(Body):
     tuning: Tune | None = None
     seed: Int32 | None = None
     threads: Annotated[StrictInt, Field(ge=1, le=10_000)] | None = None
+    engine: Literal["here", "ray"] = "here"
     memory_gib: Annotated[StrictInt | StrictFloat, Field(ge=1, le=1e6)] | None = None
     register_: Flag = Field(default=True, alias="register")
     promote: Literal["never", "if_better"] = "never"

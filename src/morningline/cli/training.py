@@ -62,6 +62,9 @@ def train(
     tune_workers: Annotated[int, typer.Option(min=1, help="How many workers try side by side.")] = 1,
     seed: Seed = None,
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; those of the settings if not given.")] = None,
+    engine: Annotated[
+        str, typer.Option(help="Where trials are judged and trees grow: here, or ray for a cluster.")
+    ] = "here",
     memory_gib: Annotated[float | None, typer.Option(min=1, help="Stop when the process holds more.")] = None,
     register: Annotated[bool, typer.Option(help="Keep the model.")] = True,
     promote: Annotated[bool, typer.Option("--promote", help="Make it the champion if it proves better.")] = False,
@@ -84,6 +87,7 @@ def train(
         "tuning": _tuning(trials, tune_minutes, tune_workers),
         "seed": seed,
         "threads": threads,
+        "engine": engine,
         "memory_gib": memory_gib,
         "register": register,
         "promote": "if_better" if promote else None,

@@ -98,7 +98,7 @@ class Settings:
     ray_address: str | None = field(
         default=None,
         metadata=_words(
-            "Ray cluster that `features compute --engine ray` uses.",
+            "Ray cluster that the engine `ray` of `features compute` and `train` uses.",
             allowed="host:port of its head, or auto on a machine that is a node of it, as text",
             example='"10.0.0.5:6379"',
             unset="RAY_ADDRESS, or one of this machine alone",

@@ -69,6 +69,7 @@ class TrainRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         tuning: How the other parameters are looked for; None takes the defaults.
         seed: Seed of everything random; that of the settings where not given.
         threads: CPU threads; that of the settings where not given.
+        engine: Where trials are judged and trees grow: `here`, or `ray` for a cluster.
         memory_gib: The training stops when its process holds more.
         register: Whether the model is kept.
         promote: `if_better` makes it the champion where it proves better than the one there is.
@@ -87,6 +88,7 @@ class TrainRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
     tuning: Tuning | None = None
     seed: int | None = None
     threads: int | None = None
+    engine: Literal["here", "ray"] = "here"
     memory_gib: float | None = None
     register: bool = True
     promote: Literal["never", "if_better"] = "never"
@@ -119,13 +121,18 @@ class TrainRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fie
         """The same with its learner named, refused where that is not of the task's kind.
 
         Raises:
-            InputError: The learner is of another kind, or the parameters are not the learner's.
+            InputError: The learner is of another kind or cannot be fitted by the engine, or the parameters are not the
+                learner's.
             NotFoundError: There is no such learner.
         """
         from morningline.training.models.learner import chosen_parameters, learner_of
+        from morningline.training.models.machines import require_spreading
 
         name = self.model or task.usual.learner
-        chosen_parameters(learner_of(name, task.kind), self.parameters)
+        learner = learner_of(name, task.kind)
+        chosen = chosen_parameters(learner, self.parameters)
+        if self.engine == "ray" and self.tuning is None:
+            require_spreading(name, learner, chosen)
         return msgspec.structs.replace(self, model=name)
 
 

@@ -11,6 +11,7 @@ import msgspec
 from morningline.kit.clock import utc_now
 from morningline.kit.errors import DataError, NotFoundError, ResourceError
 from morningline.kit.memory import held_gib
+from morningline.kit.ray_cluster import require_installed
 from morningline.training.dataset import Source
 from morningline.training.judging import judging_of
 from morningline.training.models.learner import Fitting, chosen_parameters, learner_of
@@ -18,6 +19,7 @@ from morningline.training.registry import Provenance, register
 from morningline.training.request import train_request
 from morningline.training.splits import hold_out
 from morningline.training.tuning.tuning import Question, Tuning, tune
+from morningline.wiring.engines import engine_of
 from morningline.wiring.featuring import require_declared_values, stale_from
 from morningline.wiring.quality import require_sound_facts
 from morningline.wiring.tasks import domain_of_task, task_named
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
     from morningline.training.row_dataset import RowDataset
     from morningline.training.splits import PeriodSplit
     from morningline.training.task import Task
+    from morningline.wiring.engines import Engine
     from morningline.wiring.program import Program
 
 STAGES = {"check": 0.0, "load": 0.02, "split": 0.08, "tune": 0.1, "fit": 0.1, "evaluate": 0.95, "register": 0.99}
@@ -105,6 +108,8 @@ def checked(given: dict[str, Any]) -> TrainRequest:
         NotFoundError: There is no such task or learner.
     """
     request = train_request(given)
+    if request.engine == "ray":
+        require_installed()
     return request.settled(task_named(request.task))
 
 
@@ -122,7 +127,13 @@ def train(program: Program, request: TrainRequest, told: Told, recorder: Recorde
         InputError: A period has no events.
         ResourceError: It takes more memory than it may.
     """
-    request, stages = request.settled(task_named(request.task)), _Stages(told)
+    request = request.settled(task_named(request.task))
+    with engine_of(program, request) as engine:
+        return _train(program, request, told, recorder, engine)
+
+
+def _train(program: Program, request: TrainRequest, told: Told, recorder: Recorder | None, engine: Engine) -> Trained:
+    stages = _Stages(told)
     given = _prepared(program, request, stages)
     if recorder is not None:
         _record_data(recorder, given)
@@ -130,7 +141,7 @@ def train(program: Program, request: TrainRequest, told: Told, recorder: Recorde
     tuned, parameters = None, request.parameters
     if request.tuning is not None:
         stages.enter("tune", f"Looking for parameters of {given.learner_name}")
-        question = _question(request, given, given.fitting.part(*_share("tune")))
+        question = engine.tuning(_question(request, given, given.fitting.part(*_share("tune"))))
         if recorder is not None:
             question = replace(question, tried=recorder.tried)
         tuned = tune(program.database, question)
@@ -141,9 +152,13 @@ def train(program: Program, request: TrainRequest, told: Told, recorder: Recorde
         recorder.parameters(
             {"learner": given.learner_name, **msgspec.to_builtins(chosen), "threads": given.fitting.threads}
         )
+    given = replace(given, fitting=engine.growing(given.fitting, given.learner, chosen))
     result = _backtest(given, chosen, given.fitting.part(*_share("fit"), "fit"))
     stages.enter("evaluate", f"Comparing with {given.judging.against}")
     summary = {"dataset": given.dataset.hash, **result.summary(f"{given.domain.event_noun}s")}
+    machines = engine.record
+    if machines is not None:
+        summary["machines"] = machines
     if tuned is not None:
         summary["tuning"] = tuned.plain() | _worth(request, given, result)
     stages.enter("register", "Registering the model")
@@ -162,7 +177,8 @@ def help_to_tune(program: Program, request: TrainRequest, told: Told) -> int:
     request, stages = request.settled(task_named(request.task)), _Stages(told)
     given = _prepared(program, request, stages)
     stages.enter("tune", f"Looking for parameters of {given.learner_name}")
-    return len(tune(program.database, _question(request, given, given.fitting)).trials)
+    with engine_of(program, request) as engine:
+        return len(tune(program.database, engine.tuning(_question(request, given, given.fitting))).trials)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -321,6 +337,7 @@ def _register(
         parameters=chosen,
         seed=given.fitting.seed,
         threads=given.fitting.threads,
+        machines=summary.get("machines"),
         summary={key: value for key, value in summary.items() if key != "seconds"},
         registered_by=asked_by,
     )

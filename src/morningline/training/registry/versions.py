@@ -108,6 +108,7 @@ class Provenance:
         parameters: What was chosen of it.
         seed: Seed of everything random.
         threads: CPU threads; another number may round otherwise.
+        machines: By how many machines trees were grown, leg by leg; None where they grew in one process.
         summary: The backtest's result, as plain values.
         name: Whose version the model is; the learner's where none is given.
         registered_by: Who had it trained.
@@ -122,6 +123,7 @@ class Provenance:
     seed: int
     threads: int
     summary: dict[str, Any]
+    machines: str | None = None
     name: str | None = None
     registered_by: str = "somebody"
 
@@ -142,6 +144,8 @@ def register(
         **msgspec.to_builtins(provenance.parameters),
         "threads": provenance.threads,
     }
+    if provenance.machines is not None:
+        stored["machines"] = provenance.machines
     periods = [asdict(period) for period in backtest.periods]
     inputs = [task, provenance.feature_version, dataset.fingerprint, code_version(), provenance.seed, stored, periods]
     identity = f"{task}-{sha256(msgspec.json.encode(inputs)).hexdigest()[:12]}"
