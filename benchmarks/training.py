@@ -23,7 +23,9 @@ from features import IDENTITY, fresh, measure_slices, peak_gib, store_of, write
 from morningline.features.quality import months_short_of
 from morningline.training.backtest import run_backtest
 from morningline.training.dataset import Dataset, Source, make_dataset
-from morningline.training.models import boosting, win_model
+from morningline.training.grouped import group_log_softmax
+from morningline.training.models import win_model
+from morningline.training.models.boosting import SoftmaxBooster, softmax_derivatives
 from morningline.training.models.last_days import tuning_parts
 from morningline.training.models.learner import Fitting
 from morningline.training.models.tree_parameters import TreeParameters
@@ -35,11 +37,12 @@ if TYPE_CHECKING:
     from morningline.training.sample import Sample
 
 COLUMNS = 150
-ROUNDS, PATIENCE = 200, 20
+PARAMETERS = TreeParameters()
+"""What `morningline train --model softmax_trees` chooses."""
+ROUNDS, PATIENCE = PARAMETERS.rounds, PARAMETERS.early_stopping_rounds
 SPLIT = PeriodSplit(date(2023, 12, 31), date(2024, 12, 31), date(2025, 12, 31))
 THREADS = os.cpu_count() or 1
 FITTING = Fitting(seed=1, threads=THREADS, progress=lambda _doing, _done: None)
-PARAMETERS = TreeParameters(rounds=ROUNDS, early_stopping_rounds=PATIENCE)
 ASKED = 2_000
 """Races that are predicted one by one."""
 
@@ -104,25 +107,31 @@ def rival(folder: Path) -> dict[str, float]:
     dataset = joined(folder, read(folder))
     parts = SPLIT.apply(dataset.sample)
     earlier, later = tuning_parts(parts.train)
-    ours = boosting.SoftmaxBooster(rounds=ROUNDS, early_stopping_rounds=PATIENCE, threads=THREADS)
-    fixed = ours._settings(parts.train)  # noqa: SLF001 - the same parameters
+    fixed = SoftmaxBooster(rounds=ROUNDS, early_stopping_rounds=PATIENCE, threads=THREADS).settings(parts.train)
     begun = time.perf_counter()
     data = lightgbm.Dataset(earlier.features, earlier.won, group=earlier.sizes, params=fixed)
     trial = lightgbm.train(
-        {**fixed, **ours._goal(earlier)},  # noqa: SLF001 - the same objective
+        {**fixed, "objective": objective(earlier)},
         data,
         ROUNDS,
         valid_sets=[lightgbm.Dataset(later.features, later.won, group=later.sizes, reference=data, params=fixed)],
-        feval=ours._stopping_loss(later),  # noqa: SLF001 - the same stop
+        feval=winner_log_loss(later),
         callbacks=[lightgbm.early_stopping(PATIENCE, verbose=False)],
     )
     whole = lightgbm.Dataset(parts.train.features, parts.train.won, group=parts.train.sizes, params=fixed)
-    lightgbm.train(
-        {**fixed, **ours._goal(parts.train)},  # noqa: SLF001 - the same objective
-        whole,
-        trial.best_iteration or ROUNDS,
-    )
+    lightgbm.train({**fixed, "objective": objective(parts.train)}, whole, trial.best_iteration or ROUNDS)
     return {"seconds": time.perf_counter() - begun, "peak": peak_gib()}
+
+
+def objective(sample: Sample) -> Callable[[Any, object], Any]:
+    """The same that our trees are fitted to."""
+    return lambda scores, _: softmax_derivatives(scores, sample.starts, sample.won)
+
+
+def winner_log_loss(sample: Sample) -> Callable[[Any, object], tuple[str, float, bool]]:
+    """The same that our trees stop by."""
+    winners = sample.winner_rows()
+    return lambda scores, _: ("loss", float(-group_log_softmax(scores, sample.starts)[winners].mean()), False)
 
 
 def read(folder: Path) -> pl.DataFrame:

@@ -192,7 +192,7 @@ def _told(
         return test
     unlearnt = {"uniform": uniform(parts.train), "market": market(parts.train)}
     train = _outcomes(parts.train, unlearnt, dataset, mask.train, "train")
-    learnt = model.probabilities(parts.validation)
+    learnt = model.probabilities(parts.validation, model.said)
     validation = _outcomes(parts.validation, learnt, dataset, mask.validation, "validation")
     return pl.concat([train, validation, test], how="diagonal")
 

@@ -51,6 +51,7 @@ class WinModel:
         calibration: What makes them come true as often as they say.
         market_power: The market with one fitted exponent.
         second_stage: Pool of the market-free model and the market.
+        said: What the first stage said of the validation events; null in a model that was read again.
     """
 
     learner: str
@@ -58,6 +59,7 @@ class WinModel:
     calibration: Calibration
     market_power: MarketPower
     second_stage: LogPool
+    said: Said | None = None
 
     def uncalibrated(self, sample: Sample) -> Floats:
         """Ln p as the first stage says it, shape (rows,)."""
@@ -71,15 +73,20 @@ class WinModel:
         """Ln p of model and market, shape (rows,); every event needs a price for every entrant."""
         return self._with_market(self.market_free(sample), sample)
 
-    def probabilities(self, sample: Sample) -> dict[str, Floats]:
-        """Row probabilities of the model, before its calibration too, and of every baseline, by name."""
-        said = self.uncalibrated(sample)
-        market_free = self.calibration.log_scores(said, sample.starts)
+    def probabilities(self, sample: Sample, said: Said | None = None) -> dict[str, Floats]:
+        """Row probabilities of the model, before its calibration too, and of every baseline, by name.
+
+        Args:
+            sample: Events with a price for every entrant.
+            said: What the first stage said of them, where that is known already.
+        """
+        log_p = self.uncalibrated(sample) if said is None else said.log_p
+        market_free = self.calibration.log_scores(log_p, sample.starts)
         return {
             "uniform": uniform(sample),
             "market": market(sample),
             "market_power": self.market_power.predict(sample),
-            UNCALIBRATED: np.exp(said),
+            UNCALIBRATED: np.exp(log_p),
             "market_free": np.exp(market_free),
             "combined": np.exp(self._with_market(market_free, sample)),
         }
@@ -133,7 +140,7 @@ def fit(train: Sample, validation: Sample, learner: str, parameters: msgspec.Str
         validation.starts,
         validation.won,
     )
-    return WinModel(learner, first_stage, calibration, market_power, second_stage)
+    return WinModel(learner, first_stage, calibration, market_power, second_stage, said)
 
 
 def save(model: WinModel, folder: Path) -> str:
