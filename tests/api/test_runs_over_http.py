@@ -66,6 +66,7 @@ def test_a_run_that_is_asked_for_says_where_it_is_seen(office: Office):
         "task": "racing.win",
         "split": {**SPLIT, "embargo_days": 0},
         "parameters": {"l2": 3},
+        "engine": "here",
         "register": True,
         "promote": "never",
         "accept_quality": False,

