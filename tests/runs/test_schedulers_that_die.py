@@ -133,12 +133,13 @@ def test_whenever_processes_are_killed_each_fire_has_one_run(towers: Towers):
         towers.office.connection.execute(
             "UPDATE run_schedules SET next_at = now(), parameters = jsonb_build_object('round', %s::int)", [number]
         )
-        # Somewhere within the fifth of a second that asking for twenty takes.
-        time.sleep(chance.uniform(0, 0.2))
+        # Asking for twenty takes a tenth of a second on a quick machine, and longer on a busy one.
+        time.sleep(chance.uniform(0, 0.1))
         killed += towers.left()
         towers.kill(chance.choice(sorted(towers.processes)))
         towers.start()
         towers.office.until(lambda: not towers.left())
     print(f"{killed} of {rounds} kills came while schedules were being asked for")
-    assert killed > rounds / 4
+    # Some of them, or nothing was shown.
+    assert killed >= 3
     assert towers.rung() == sorted((f"schedule bell-{n}", r) for n in range(bells) for r in range(1, rounds + 1))
