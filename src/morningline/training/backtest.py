@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from morningline.training.dataset import local_days
 from morningline.training.evaluation.chance import ChanceLevel, ece_by_chance
 from morningline.training.evaluation.comparison import Comparison, compare_r2
 from morningline.training.evaluation.metrics import Scores, score
@@ -214,7 +215,7 @@ def outcome_rows(sample: Sample, probabilities: dict[str, Any], entrants: Sequen
         entrants: Entrant of each row.
     """
     event = sample.group_of_rows()
-    days = pl.Series(sample.days - date(1970, 1, 1).toordinal(), dtype=pl.Int32).cast(pl.Date)
+    days = local_days(sample.days)
     return pl.DataFrame(
         {
             "event_id": pl.Series(sample.event_ids, dtype=pl.String)[event],

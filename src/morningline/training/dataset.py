@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 IDENTITY = ["event_id", "entrant_id"]
 PLACE = "#place"
 """Where a row of answers has its features."""
+EPOCH = date(1970, 1, 1).toordinal()
+"""The first day of a stored date, ordinal."""
 ROWS_AT_ONCE = 8192
 """So many rows are moved at once."""
 
@@ -98,6 +100,16 @@ class Dataset(Gathered):
     def size(self) -> int:
         """How many rows there are."""
         return self.sample.rows
+
+
+def ordinals(days: pl.Series) -> Integers:
+    """Local days as `date.toordinal()` has them."""
+    return days.to_physical().to_numpy().astype(np.int64) + EPOCH
+
+
+def local_days(ordinals: Integers) -> pl.Series:
+    """The local days of ordinals."""
+    return pl.Series(ordinals - EPOCH, dtype=pl.Int32).cast(pl.Date)
 
 
 def within(answers: pl.DataFrame, source: Source) -> pl.DataFrame:
@@ -196,7 +208,7 @@ def sample_of(rows: pl.DataFrame, names: Sequence[str] = (), table: Floats | Sin
         starts=starts,
         won=rows["won"].fill_null(float("nan")).to_numpy(),
         odds=rows["odds"].fill_null(float("nan")).to_numpy(),
-        days=events["day"].to_physical().to_numpy().astype(np.int64) + date(1970, 1, 1).toordinal(),
+        days=ordinals(events["day"]),
         event_ids=tuple(events["event_id"]),
     )
 

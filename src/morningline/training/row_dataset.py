@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import date
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +10,7 @@ import polars as pl
 
 from morningline.features.store import content_hash
 from morningline.kit.errors import DataError, InputError
-from morningline.training.dataset import IDENTITY, PLACE, Gathered, in_order, table_of, within
+from morningline.training.dataset import IDENTITY, PLACE, Gathered, in_order, local_days, ordinals, table_of, within
 from morningline.training.observations import Observations
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from morningline.training.dataset import Source
     from morningline.training.grouped import Flags, Floats, Integers, Singles
     from morningline.training.task import Task
-
-EPOCH = date(1970, 1, 1).toordinal()
-"""The first day of a stored date, ordinal."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +60,7 @@ class RowDataset(Gathered):
             {
                 "event_id": list(self.events),
                 "entrant_id": list(self.rows.entities),
-                "day": pl.Series(self.days - EPOCH, dtype=pl.Int32).cast(pl.Date),
+                "day": local_days(self.days),
                 "part": [part] * self.size,
                 "target": self.rows.target,
                 **said,
@@ -143,7 +139,7 @@ def observations_of(rows: pl.DataFrame, names: Sequence[str], table: Floats | Si
         features=table,
         names=tuple(names),
         target=rows[target].cast(pl.Float64).to_numpy(),
-        days=rows["day"].to_physical().to_numpy().astype(np.int64) + EPOCH,
+        days=ordinals(rows["day"]),
         entities=tuple(rows["entrant_id"]),
         row_ids=tuple(rows.select(_row_id().alias("id"))["id"]),
     )

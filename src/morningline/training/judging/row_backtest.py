@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import polars as pl
 
+from morningline.training.dataset import ordinals
 from morningline.training.evaluation.row_comparison import LossComparison, compare_losses
 from morningline.training.judging.leaks import require_no_answer
-from morningline.training.row_dataset import EPOCH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -284,4 +284,4 @@ def target_of(rows: pl.DataFrame) -> Floats:
 
 def days_of(rows: pl.DataFrame) -> Integers:
     """Local day (ordinal) of each row, shape (rows,)."""
-    return rows["day"].to_physical().to_numpy().astype(np.int64) + EPOCH
+    return ordinals(rows["day"])
