@@ -196,13 +196,6 @@ class MonthlyTable:
             pl.lit(value=True) if last is None else pl.col("day") <= last
         )
 
-    def look(self, version: int, first: date | None = None, last: date | None = None) -> pl.LazyFrame:
-        """The same rows in any order, for who looks for few of them: files that can hold none are not opened."""
-        rows = pl.scan_delta(self._opened(version)).drop("month")
-        within = [] if first is None else [pl.col("day") >= first]
-        within += [] if last is None else [pl.col("day") <= last]
-        return rows.filter(*within) if within else rows
-
     def vacuum(self, keep: Sequence[int], retention_hours: int, *, dry_run: bool) -> list[str]:
         """Remove files that no version of those to keep, and none younger than the retention, needs.
 

@@ -178,8 +178,8 @@ class FeatureStore:
         return in_order(rows.with_columns(pl.col("as_of").dt.convert_time_zone("UTC")))
 
     def past(self, version: int, first: date | None = None, last: date | None = None) -> pl.LazyFrame:
-        """History rows of a version of them, of the local days `first` to `last` (None is open), in any order."""
-        rows = self.history.look(version, first, last)
+        """History rows of a version of them, of the local days `first` to `last`; None is open."""
+        rows = self.history.scan(version, first, last)
         # An instant that is converted, be it to what it is, is not looked for in the statistics of the files.
         schema = rows.collect_schema()
         other = [name for name in ("usable_at", "until") if schema[name] != pl.Datetime("us", "UTC")]
