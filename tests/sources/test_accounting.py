@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+import polars as pl
 import psycopg
 import pytest
 from folder_imports import ODDS, RESULTS, Facts, tiny
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+
+from morningline.sources.assembly import Assembly
+from morningline.sources.merging import within_bounds
+from morningline.wiring.program import domain_named
 
 if TYPE_CHECKING:
     from morningline.sources.report import ImportReport
@@ -124,3 +130,19 @@ def test_a_price_is_never_changed_or_deleted(facts: Facts, change: str):
     with facts.database.connect() as connection, pytest.raises(psycopg.errors.RestrictViolation, match="append-only"):
         connection.execute(change.encode())
     assert facts.rows("SELECT decimal_odds FROM ra_odds") == [2.5]
+
+
+def test_rows_out_of_bounds_are_told_of_when_a_chunk_before_theirs_is_all_kept():
+    runners = next(t for t in domain_named("racing").catalog.tables if t.name == "ra_runners")
+    instant, place = datetime(2024, 5, 1, tzinfo=UTC), {"#file": "rows.csv", "#source": "rows"}
+    frames = [
+        pl.DataFrame(
+            {"event_at": instant, "known_at": instant, "race_id": "r1", "horse_id": horse, "date": instant.date()}
+            | {"draw": 1, "#row": number, **place}
+        ).cast({"#row": pl.UInt32, "draw": pl.Int16})
+        for number, horse in enumerate(["good", "x" * 1000, "y" * 1000])
+    ]
+    assembly = Assembly()
+    kept = within_bounds(pl.concat(frames, rechunk=False), runners, assembly)
+    assert kept["horse_id"].to_list() == ["good"]
+    assert assembly.problems["#row"].to_list() == [1, 2]

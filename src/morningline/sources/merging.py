@@ -155,7 +155,8 @@ def within_bounds(frame: pl.DataFrame, table: Table, assembly: Assembly) -> pl.D
     full = frame.with_columns(*missing)
     _, failure = table.schema.filter(full.select(*declared), cast=True)
     if len(failure):
-        details = failure.details()
+        # Its columns may begin with an empty chunk, on which Polars' `format` panics.
+        details = failure.details().rechunk()
         rules = details.columns[len(declared) :]
         said = [_words(rule, declared) for rule in rules]
         broken = [pl.col(rule) == "invalid" for rule in rules]
