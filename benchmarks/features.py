@@ -47,6 +47,8 @@ RIVAL = Path(__file__).parent / "rivals" / "window_features.py"
 UV = Path(sys.executable).parent / "uv"
 # As many columns are read as a large set trains with.
 MOST_READ = 150
+# More runners are neither computed nor read all together, which takes 2 GiB a million.
+IN_MEMORY = 5_000_000
 # With plain rows of a horse, pandas takes a minute; a tenth of the horses says as much.
 SAMPLE = 10
 RIVALS = {
@@ -123,13 +125,15 @@ def own_sets(folder: Path, rows: int, names: Sequence[str], repeat: int) -> list
     found = []
     for name in names:
         count = sum(getattr(step, "kept", False) for step in steps_of(name))
-        title = "the full racing set" if name == "full" else "the set over five keys"
-        found.append(own(f"{title}, {count} features", name, folder, repeat))
-        found.append(own("  the same in slices, stored", name, folder, 1, measure_slices))
+        title = f"{'the full racing set' if name == 'full' else 'the set over five keys'}, {count} features"
+        if rows <= IN_MEMORY:
+            found.append(own(title, name, folder, repeat))
+        found.append(own(f"{title}, stored", name, folder, 1, measure_slices))
         found.append(own("  a day's results and the next day's cards", name, folder, repeat, measure_day))
         found.append(own("  the same in a worker that computed before", name, folder, repeat, measure_worker_day))
-        read_too = f"  {min(count, MOST_READ)} of its columns read into NumPy"
-        found.append(own(read_too, name, folder, repeat, measure_read))
+        if rows <= IN_MEMORY:
+            read_too = f"  {min(count, MOST_READ)} of its columns read into NumPy"
+            found.append(own(read_too, name, folder, repeat, measure_read))
     return found
 
 

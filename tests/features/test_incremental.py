@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import polars as pl
 from hypothesis import assume, given, settings
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from chance_events import chance_events, differing
 from every_step import STEPS
 from features_by_loops import FIND, on, story
+from morningline.features import past as past_rows
 from morningline.features.definitions import Rating
 from morningline.features.engine import Events, compute, compute_all
 from morningline.features.rating import Elo
@@ -66,6 +68,13 @@ def days_of(events: Events) -> list[date]:
 @settings(FIND, max_examples=8)
 def test_history_cut_into_two_or_three_pieces_anywhere_gives_the_same_bits(events, data):
     same(events, data.draw(st.lists(st.sampled_from(days_of(events)), min_size=1, max_size=2)))
+
+
+@given(chance_events(), st.integers(1, 30), st.data())
+@settings(FIND, max_examples=8)
+def test_a_past_too_long_to_be_read_at_once_is_read_in_parts_and_gives_the_same_bits(events, rows, data):
+    with patch.multiple(past_rows, ROWS_AT_ONCE=0, ROWS_OF_PART=rows):
+        same(events, data.draw(st.lists(st.sampled_from(days_of(events)), min_size=1, max_size=2)))
 
 
 @given(chance_events())

@@ -15,6 +15,7 @@ from morningline.features.conditions import numbers_of, resembling
 from morningline.features.histories import KeyHistories
 from morningline.features.listings import Moments, Ranges
 from morningline.features.meetings import meetings
+from morningline.features.planning import columns_of
 from morningline.features.sorting import stable_order
 from morningline.features.windows import Rivals, Same
 from morningline.kit.memory import give_back
@@ -76,7 +77,7 @@ def grouped(features: Iterable[History], *, apart: bool) -> list[Group]:
     groups: dict[tuple[tuple[str, ...], bool, tuple[Condition, ...], bool], list[History]] = {}
     for feature in features:
         rivals = isinstance(feature.key, Rivals)
-        key = feature.key.entity if isinstance(feature.key, Rivals) else feature.key
+        key = columns_of(feature.key)
         same = [c.column for c in feature.where if isinstance(c, Same)]
         conditions = tuple(c for c in feature.where if not isinstance(c, Same))
         recent = apart and feature.days_back is not None
@@ -146,7 +147,7 @@ def here(questions: Iterable[Question]) -> Iterable[list[Singles]]:
 
 
 def ask(state: State, features: Sequence[History], answer: Answerer) -> list[pl.Series]:
-    """Answer histories, the groups of them side by side.
+    """Answer histories, the groups of them side by side; where the past is long, those of one key and part at a time.
 
     Args:
         state: Entrants and history rows.
@@ -156,7 +157,27 @@ def ask(state: State, features: Sequence[History], answer: Answerer) -> list[pl.
     Returns:
         Each feature in the order of the entrants, null where it cannot be known.
     """
+    if state.past is None or not state.past.long:
+        return _asked(state, features, answer)
+    columns = {feature.name: np.empty(state.entrants.height, np.float32) for feature in features}
+    for (head, rivals), some in _by_head(features).items():
+        # Rivals stand in one race, whoever they are.
+        for places, part in state.parts(head, some, whole=rivals):
+            for found in _asked(part, some, answer):
+                columns[found.name][places] = found.to_numpy()
+            give_back()
+    return [as_series(name, column) for name, column in columns.items()]
 
+
+def _by_head(features: Iterable[History]) -> dict[tuple[str, bool], list[History]]:
+    """Histories by the first column of their keys, those of rivals apart."""
+    found: dict[tuple[str, bool], list[History]] = {}
+    for feature in features:
+        found.setdefault((columns_of(feature.key)[0], isinstance(feature.key, Rivals)), []).append(feature)
+    return found
+
+
+def _asked(state: State, features: Sequence[History], answer: Answerer) -> list[pl.Series]:
     def answers(group: Group) -> list[pl.Series]:
         columns = _answers(state, group, answer)
         if group.large:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from threading import Lock
 from typing import TYPE_CHECKING, TypeVar
 
@@ -10,7 +11,7 @@ import polars as pl
 from morningline.features.columns import KEYS
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Collection, Iterator, Mapping, Sequence
 
     from morningline.features.planning import Reach
 
@@ -18,8 +19,13 @@ Frame = TypeVar("Frame", pl.DataFrame, pl.LazyFrame)
 
 UTC_MICROSECONDS = pl.Datetime("us", "UTC")
 
-ROWS_IN_MEMORY = 4_000_000
-"""Up to so many rows are read at once for all keys; longer pasts are read key by key."""
+ROWS_AT_ONCE = 4_000_000
+"""Up to so many rows are read at once for all keys, beside entrants that each take the memory of `ENTRANT` rows."""
+
+ENTRANT = 8
+
+ROWS_OF_PART = 1_500_000
+"""Of longer pasts so many rows are read at a time, for some values of one key."""
 
 
 class Past:
@@ -30,6 +36,9 @@ class Past:
         entrants: Who asks.
         seen: Which of these rows are looked at, and their columns.
         lately: Since when rows are late ones, microseconds since 1970 UTC: whoever they are of asks as well.
+
+    Attributes:
+        long: Whether there are too many rows to be read at once: then they are read in parts.
     """
 
     def __init__(
@@ -42,6 +51,8 @@ class Past:
         self._since: dict[int, pl.DataFrame] = {}
         self._lock = Lock()
         self._asked: dict[str, pl.Series] = {}
+        self._count: dict[str, int] = {}
+        self.long = False
         if not seen:
             return
         late, count = pl.collect_all([self._lately(lately), rows.select(pl.len())])
@@ -50,28 +61,54 @@ class Past:
             head: pl.concat([frame[head].cast(schema[head]) for frame in (entrants, late)]).unique().drop_nulls()
             for head in dict.fromkeys(head for head, _ in seen)
         }
-        if count.item() <= ROWS_IN_MEMORY:
-            self._read_at_once({reach: [name for name in schema.names() if name in seen[reach]] for reach in seen})
+        self.long = count.item() + ENTRANT * entrants.height > ROWS_AT_ONCE
+        if self.long:
+            counts = [self._of((head, None), [head], asked).select(pl.len()) for head, asked in self._asked.items()]
+            self._count = {head: one.item() for head, one in zip(self._asked, pl.collect_all(counts), strict=True)}
+        else:
+            self._read = self._at_once(seen, self._asked)
 
-    def _read_at_once(self, wanted: Mapping[Reach, Sequence[str]]) -> None:
-        """Read what each reach looks at; what a longer one reads anyway is not read again."""
+    def parts(self, head: str, also: Sequence[pl.Series] = ()) -> Iterator[pl.Series]:
+        """Values of a key's first column, those that are asked for and some more, with not too many rows each."""
+        asked = self._asked[head]
+        values = pl.concat([asked, *(more.cast(asked.dtype) for more in also)]).unique(maintain_order=True).drop_nulls()
+        parts = max(-(-self._count.get(head, 0) // ROWS_OF_PART), 1)
+        return (values.gather_every(parts, place) for place in range(parts))
+
+    def part(self, head: str, values: pl.Series, seen: Mapping[Reach, Collection[str]]) -> Past:
+        """The rows of some values of a key's first column, read at once."""
+        asked, part = {head: values}, copy(self)
+        vars(part).update(_asked=asked, _read=self._at_once(seen, asked), long=False)
+        return part
+
+    def _at_once(
+        self, seen: Mapping[Reach, Collection[str]], asked: Mapping[str, pl.Series]
+    ) -> dict[Reach, pl.DataFrame]:
+        """What each reach looks at; what a longer one reads anyway is not read again."""
+        names = self.rows.collect_schema().names()
+        wanted = {reach: [name for name in names if name in seen[reach]] for reach in seen}
         within = {reach for reach in wanted if set(wanted[reach]) <= set(wanted.get((reach[0], None), ()))}
         apart = [reach for reach in wanted if reach[1] is None or reach not in within]
-        self._read = dict(zip(apart, pl.collect_all([self._of(reach, wanted[reach]) for reach in apart]), strict=True))
-        for reach in wanted:
-            if reach not in self._read:
-                longer = self._read[reach[0], None]
-                self._read[reach] = longer.filter(self._recent(reach)).select(wanted[reach])
-
-    def of(self, reach: Reach, names: Sequence[str], also: Sequence[pl.Series] = ()) -> pl.DataFrame:
-        """Columns of the rows that share a key's first column with an entrant, or have one of some more values."""
-        found = self._read[reach].select(names) if reach in self._read else self._of(reach, names).collect()
-        asked = self._asked[reach[0]]
-        more = pl.concat([asked.clear(), *(values.cast(asked.dtype) for values in also)]).unique().drop_nulls()
-        more = more.filter(~more.is_in(asked.implode()))
-        if len(more):
-            found = pl.concat([found, self._of(reach, names, more).collect()])
+        read = pl.collect_all([self._of(reach, wanted[reach], asked[reach[0]]) for reach in apart])
+        found = dict(zip(apart, read, strict=True))
+        for reach, columns in wanted.items():
+            if reach not in found:
+                found[reach] = found[reach[0], None].filter(self._recent(reach)).select(columns)
         return found
+
+    def of(self, reach: Reach, names: Sequence[str]) -> pl.DataFrame:
+        """Columns of the rows that share a key's first column with an entrant; not of a long past."""
+        return self._read[reach].select(names)
+
+    def pieces(self, reach: Reach, names: Sequence[str], also: Sequence[pl.Series]) -> Iterator[pl.DataFrame]:
+        """The same rows and those of some more values, of a long past too: piece by piece."""
+        for values in self.parts(reach[0], also):
+            wanted = values
+            if reach in self._read:
+                yield self._read[reach].select(names)
+                wanted = values.filter(~values.is_in(self._asked[reach[0]].implode()))
+            if len(wanted):
+                yield self._of(reach, names, wanted).collect()
 
     def since(self, instant: int) -> pl.DataFrame:
         """The rows that became usable at an instant, in microseconds since 1970 UTC, or later: they are few."""
@@ -83,9 +120,8 @@ class Past:
     def _lately(self, instant: int) -> pl.LazyFrame:
         return numbered_texts(self.rows.filter(pl.col("usable_at") >= pl.lit(instant).cast(UTC_MICROSECONDS)))
 
-    def _of(self, reach: Reach, names: Sequence[str], values: pl.Series | None = None) -> pl.LazyFrame:
-        asked = self._asked[reach[0]] if values is None else values
-        found = self.rows.filter(pl.col(reach[0]).is_in(asked.implode()), self._recent(reach))
+    def _of(self, reach: Reach, names: Sequence[str], values: pl.Series) -> pl.LazyFrame:
+        found = self.rows.filter(pl.col(reach[0]).is_in(values.implode()), self._recent(reach))
         return numbered_texts(found.select(names))
 
     def _recent(self, reach: Reach) -> pl.Expr:

@@ -65,7 +65,7 @@ def plan(steps: Sequence[Step]) -> Plan:
         ordered,
         sorted(values),
         frozenset(name for step in steps for name in _sources(step)),
-        _seen(looking_back, days_back),
+        seen_by(looking_back, days_back),
         days_back,
     )
 
@@ -79,7 +79,8 @@ def _days_back(steps: Iterable[History | Rating]) -> dict[str, int]:
     return found
 
 
-def _seen(steps: Iterable[History | Rating], days_back: Mapping[str, int]) -> dict[Reach, frozenset[str]]:
+def seen_by(steps: Iterable[History | Rating], days_back: Mapping[str, int]) -> dict[Reach, frozenset[str]]:
+    """The columns of earlier history rows that some steps look at, by which of these rows."""
     found: dict[Reach, frozenset[str]] = {}
     for step in steps:
         head = columns_of(step.key)[0]

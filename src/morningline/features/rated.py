@@ -77,11 +77,16 @@ def _rows(state: State, step: Rating, kept: tuple[str, str]) -> tuple[pl.DataFra
     late = state.past.since(instant).select(list(dict.fromkeys(chosen)))
     # Of what came earlier, the last rating of an entity is all that matters.
     rated = [*ORDER, *step.key, *kept]
-    known = state.past.of((step.key[0], None), rated, also=[late[step.key[0]], own[step.key[0]]])
-    known = known.filter(pl.col("usable_at").dt.epoch("us") < instant, pl.col(kept[0]).is_not_null())
-    last = known[_last_of_each(Codes(known.clear(), known).of(step.key)[1], *_order_of(known))]
-    rows = pl.concat([last, late, numbered_texts(own)], how="diagonal_relaxed")
+    pieces = state.past.pieces((step.key[0], None), rated, also=[late[step.key[0]], own[step.key[0]]])
+    last = [_last_ratings(known, step, instant) for known in pieces]
+    rows = pl.concat([*last, late, numbered_texts(own)], how="diagonal_relaxed")
     return rows.with_columns(pl.col("first_known", "#own").fill_null(value=False)).sort(*ORDER), since
+
+
+def _last_ratings(rows: pl.DataFrame, step: Rating, before: int) -> pl.DataFrame:
+    """The last row of each entity that was rated before an instant."""
+    known = rows.filter(pl.col("usable_at").dt.epoch("us") < before, pl.col(step.after[0]).is_not_null())
+    return known[_last_of_each(Codes(known.clear(), known).of(step.key)[1], *_order_of(known))]
 
 
 def _order_of(rows: pl.DataFrame) -> tuple[Integers, Integers]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -12,15 +13,17 @@ import polars as pl
 from morningline.features.columns import KEYS, Codes, microseconds, numbers, single
 from morningline.features.listings import FOREVER, Listing, Moments
 from morningline.features.past import Past
+from morningline.features.planning import seen_by
 from morningline.features.sorting import in_order_of, ordered
 from morningline.features.within import Groups
 from morningline.kit.compiled import load_beside
 from morningline.kit.errors import InputError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from morningline.features.columns import Singles
+    from morningline.features.definitions import History
     from morningline.features.planning import Plan, Reach
     from morningline.features.sorting import Integers, Places
 
@@ -74,10 +77,8 @@ class State:
         self.past = None
         self._days_back: Mapping[str, int] = {}
         if past is not None and planned is not None:
-            always = {*ORDER, "until"}
-            seen = {reach: names | always for reach, names in planned.seen.items()}
             self._days_back = planned.days_back
-            self.past = Past(past, events.entrants, seen, _earliest(events))
+            self.past = Past(past, events.entrants, _and_order(planned.seen), _earliest(events))
         # What is in single precision from here on was made by a step, and is finite or null; texts are numbered once.
         _require_apart(events.entrants, events.outcomes)
         entrants, outcomes = (
@@ -108,6 +109,34 @@ class State:
         self._orders: dict[Reach, Places] = {}
         reaches = [("", None)] if planned is None or self.past is None else list(planned.seen)
         self._locks: dict[Reach, Lock] = {reach: Lock() for reach in reaches}
+
+    def parts(self, head: str, steps: Sequence[History], *, whole: bool) -> Iterator[tuple[Places, State]]:
+        """Parts of a state whose past is long, one after the other: entrants, and the state they are in alone.
+
+        Args:
+            head: First column of the keys of all steps.
+            steps: What is asked of them.
+            whole: Whether all entrants are one part.
+        """
+        if self.past is None:
+            raise TypeError("Only what has a past has parts of it.")
+        seen = _and_order(seen_by(steps, self._days_back))
+        divided = list(self.past.parts(head))
+        for number, values in enumerate([pl.concat(divided)] if whole else divided):
+            ours, theirs = (f[head].is_in(values.cast(f.schema[head]).implode()) for f in (self.entrants, self.history))
+            # Who has no value is in the first part.
+            places = np.flatnonzero(ours.fill_null(number == 0).to_numpy()).astype(np.int32)
+            part = copy(self)
+            vars(part).update(
+                entrants=self.entrants[places],
+                history=self.history.filter(theirs),
+                cutoffs=Moments(self.cutoffs.instants, self.cutoffs.place[places]),
+                past=self.past.part(head, values, seen),
+                _rows={},
+                _orders={},
+                _locks={reach: Lock() for reach in seen},
+            )
+            yield places, part
 
     def add_features(self, columns: Sequence[pl.Series]) -> None:
         """Add columns to the entrants."""
@@ -222,6 +251,11 @@ class Rows:
             found = known[np.searchsorted(known[:-1], code)]
             return listing[np.flatnonzero((found == code) & (code >= 0))]
         return listing if code.min(initial=0) >= 0 else listing[np.flatnonzero(code >= 0)]
+
+
+def _and_order(seen: Mapping[Reach, frozenset[str]]) -> dict[Reach, frozenset[str]]:
+    """The columns that steps look at, and those by which rows are put in order and corrected."""
+    return {reach: names.union(ORDER, ["until"]) for reach, names in seen.items()}
 
 
 def _earliest(events: Events) -> int:
