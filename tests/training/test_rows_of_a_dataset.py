@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from morningline.training import dataset as dataset_module
-from morningline.training.dataset import Source, make_dataset
+from morningline.training.dataset import Source, make_dataset, table_of
 
 SOURCE = Source(task="t", feature_version="v", delta_version=0, first=None, last=None, gate=None)
 NAMES = ["place", "double"]
@@ -54,3 +54,13 @@ def test_each_entrant_has_its_own_features(ordered, events, seed, void, bare):
     np.testing.assert_array_equal(sample.features, np.column_stack([own, 2 * own]))
     np.testing.assert_array_equal(sample.odds, 2.0 + np.array(place_of))
     assert features.equals(given_features)
+
+
+@pytest.mark.parametrize("dtype", [pl.Float32, pl.Float64, pl.Int64])
+@pytest.mark.parametrize("names", [["a"], ["b", "a"]])
+def test_a_missing_value_is_nan_and_zero_is_not_missing(dtype, names):
+    features = pl.DataFrame({"a": [1, None, 0], "b": [None, None, 4]}, schema={"a": dtype, "b": dtype})
+    table = table_of(features, names)
+    assert table.dtype == (np.float32 if dtype == pl.Float32 else np.float64)
+    told = {"a": [1.0, np.nan, 0.0], "b": [np.nan, np.nan, 4.0]}
+    np.testing.assert_array_equal(table, np.column_stack([told[name] for name in names]))

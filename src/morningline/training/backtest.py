@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
 from itertools import compress
@@ -154,7 +155,7 @@ def run_backtest(
         model = fit(parts.train, parts.validation, learner, parameters, share)
         found = model.probabilities(parts.test)
         tests.append(found)
-        folds.append(_judged(found, parts.test, split, fitting.seed))
+        folds.append(_judged(found, parts.test, split, fitting))
         told.append(_told(parts, found, model, dataset, split, whole=number == 0))
     fitted = perf_counter()
     fitting.progress("Scoring the test period", 0.97)
@@ -163,7 +164,7 @@ def run_backtest(
     first, last = splits[0].test_from.toordinal(), splits[-1].test_to.toordinal()
     return Backtest(
         model=model,
-        judged=folds[0] if len(folds) == 1 else _judged(together, test, splits[-1], fitting.seed),
+        judged=folds[0] if len(folds) == 1 else _judged(together, test, splits[-1], fitting),
         folds=folds,
         excluded=dataset.excluded_between(first, last),
         outcomes=pl.concat(told, how="diagonal"),
@@ -172,15 +173,18 @@ def run_backtest(
     )
 
 
-def _judged(probabilities: dict[str, Floats], test: Sample, split: PeriodSplit, seed: int) -> Judged:
+def _judged(probabilities: dict[str, Floats], test: Sample, split: PeriodSplit, fitting: Fitting) -> Judged:
     scores = {name: score(p, test) for name, p in probabilities.items()}
-    return Judged(
-        split=split,
-        uncalibrated=scores.pop(UNCALIBRATED),
-        scores=scores,
-        by_chance={name: ece_by_chance(probabilities[name], test.starts, seed=seed) for name in scores},
-        delta=compare_r2(probabilities["combined"], probabilities["market_power"], test, seed=seed),
-    )
+    uncalibrated = scores.pop(UNCALIBRATED)
+    with ThreadPoolExecutor(fitting.threads) as pool:
+        levels = pool.map(lambda name: ece_by_chance(probabilities[name], test.starts, seed=fitting.seed), scores)
+        return Judged(
+            split=split,
+            uncalibrated=uncalibrated,
+            scores=scores,
+            by_chance=dict(zip(scores, levels, strict=True)),
+            delta=compare_r2(probabilities["combined"], probabilities["market_power"], test, seed=fitting.seed),
+        )
 
 
 def _told(

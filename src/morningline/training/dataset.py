@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import date
 from hashlib import sha256
@@ -17,7 +18,7 @@ from morningline.kit.errors import DataError
 from morningline.training.sample import Sample
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from morningline.training.grouped import Floats, Integers, Singles
 
@@ -135,8 +136,8 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
         DataError: No event is left.
     """
     answers = within(answers, source)
-    places = features.select(*IDENTITY).with_row_index(PLACE)
-    joined = answers.join(places, on=IDENTITY, how="left", maintain_order="left")
+    labels = labels_of(answers)
+    joined = with_places(answers, features)
     missing = pl.col(PLACE).is_null().any().over("event_id")
     reason = pl.coalesce("excluded", pl.when(missing).then(pl.lit("no_features")))
     marked = joined.with_columns(reason.alias("excluded"))
@@ -147,8 +148,7 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
             "No event has features, a result and a complete market.",
             do="Run `morningline features compute` after importing results and prices.",
         )
-    # The wide table is put in order once, by the places that the narrow one found.
-    sample = sample_of(rows, names, in_order(table_of(features, names), rows[PLACE].cast(pl.Int64).to_numpy()))
+    sample = sample_of(rows, names, table_at_places(features, names, rows))
     return Dataset(
         sample=sample,
         entrants=rows["entrant_id"].to_list(),
@@ -156,8 +156,27 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
         excluded_days={event: day.toordinal() for event, day in left_out.select("event_id", "day").iter_rows()},
         fingerprint=fingerprint(sample, rows["entrant_id"].to_list()),
         source=source,
-        labels=content_hash(answers.sort(IDENTITY)),
+        labels=labels(),
     )
+
+
+def labels_of(answers: pl.DataFrame) -> Callable[[], str]:
+    """Begin to hash the answers of a dataset while others join them; what is returned waits for the hash."""
+    beside = ThreadPoolExecutor(1)
+    hashed = beside.submit(lambda: content_hash(answers.sort(IDENTITY)))
+    beside.shutdown(wait=False)
+    return hashed.result
+
+
+def with_places(answers: pl.DataFrame, features: pl.DataFrame) -> pl.DataFrame:
+    """The answers and, as `PLACE`, where each has its features; null where it has none."""
+    places = features.select(*IDENTITY).with_row_index(PLACE)
+    return answers.join(places, on=IDENTITY, how="left", maintain_order="left")
+
+
+def table_at_places(features: pl.DataFrame, names: Sequence[str], rows: pl.DataFrame) -> Floats | Singles:
+    """The features of rows that have a `PLACE`: the wide table is put in order once."""
+    return in_order(table_of(features, names), rows[PLACE].cast(pl.Int64).to_numpy())
 
 
 def unplayed_sample(features: pl.DataFrame, names: Sequence[str]) -> Sample:
@@ -186,7 +205,7 @@ def table_of(features: pl.DataFrame, names: Sequence[str]) -> Floats | Singles:
     Stored features are in single precision; a table in double would take twice the memory and know no more.
     """
     precision = pl.Float32 if all(features.schema[name] == pl.Float32 for name in names) else pl.Float64
-    found = features.select(pl.col(names).cast(precision).fill_null(float("nan"))).to_numpy(order="c")
+    found = features.select(pl.col(names).cast(precision)).to_numpy(order="c")
     # Without features there is no column to say how many rows there are, so the shape is given.
     return found.reshape(features.height, len(names))
 

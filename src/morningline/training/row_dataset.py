@@ -8,9 +8,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from morningline.features.store import content_hash
 from morningline.kit.errors import DataError, InputError
-from morningline.training.dataset import IDENTITY, PLACE, Gathered, in_order, local_days, ordinals, table_of, within
+from morningline.training.dataset import (
+    IDENTITY,
+    PLACE,
+    Gathered,
+    labels_of,
+    local_days,
+    ordinals,
+    table_at_places,
+    with_places,
+    within,
+)
 from morningline.training.observations import Observations
 
 if TYPE_CHECKING:
@@ -97,8 +106,8 @@ def make_row_dataset(
             do="Rename the feature.",
         )
     answers = within(answers, source)
-    places = features.select(*IDENTITY).with_row_index(PLACE)
-    joined = answers.join(places, on=IDENTITY, how="left", maintain_order="left").sort("day", *IDENTITY)
+    labels = labels_of(answers)
+    joined = with_places(answers, features).sort("day", *IDENTITY)
     missing = {
         task.target: "unknown_target",
         **{name: f"no_{name}" for name in task.references},
@@ -112,8 +121,7 @@ def make_row_dataset(
             f"No row of {task.name} has features and a known target.",
             do="Run `morningline features compute` after importing results.",
         )
-    table = in_order(table_of(features, names), rows[PLACE].cast(pl.Int64).to_numpy())
-    found = observations_of(rows, names, table, task.target)
+    found = observations_of(rows, names, table_at_places(features, names, rows), task.target)
     return RowDataset(
         rows=found,
         events=rows["event_id"].to_list(),
@@ -122,7 +130,7 @@ def make_row_dataset(
         excluded_days={row: day.toordinal() for row, day in left_out.select("#row", "day").iter_rows()},
         fingerprint=found.fingerprint(),
         source=source,
-        labels=content_hash(answers.sort(IDENTITY)),
+        labels=labels(),
     )
 
 

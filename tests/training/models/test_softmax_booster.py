@@ -8,6 +8,7 @@ from scipy.optimize import approx_fprime
 from morningline.kit.errors import InputError, IntegrityError
 from morningline.training import ConditionalLogit, SoftmaxBooster, group_sums, score
 from morningline.training.models.boosting import softmax_derivatives
+from morningline.training.models.ranking_trees import RankingBooster
 from synthetic_events import draw_sample, true_probabilities
 
 SMALL = {"learning_rate": 0.1, "min_data_in_leaf": 50, "num_leaves": 7}
@@ -76,6 +77,15 @@ def test_a_stored_model_predicts_the_same_bits(validation, fitted):
     assert stored.to_text() == fitted.to_text()
     assert stored.trees == fitted.trees
     np.testing.assert_array_equal(stored.log_scores(validation), fitted.log_scores(validation))
+
+
+@pytest.mark.parametrize("booster", [SoftmaxBooster, RankingBooster])
+@pytest.mark.parametrize("patience", [5, 100, None])
+def test_what_was_heard_of_growing_trees_is_what_they_predict(train, validation, booster, patience):
+    grown = booster(SMALL, rounds=40, early_stopping_rounds=patience, seed=3).fit(train, validation)
+    # Other events that are equal were heard of by nobody.
+    same = validation.take_events(np.ones(validation.events, dtype=bool))
+    np.testing.assert_array_equal(grown.log_scores(validation), grown.log_scores(same))
 
 
 def test_the_number_of_threads_for_predicting_changes_no_bit(validation, fitted):

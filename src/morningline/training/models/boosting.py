@@ -84,6 +84,7 @@ class SoftmaxBooster:
         self.validation_losses: tuple[float, ...] = ()
         self._text: str | None = None
         self._booster: lightgbm.Booster | None = None
+        self._heard: _Heard | None = None
 
     def bins(self, whole: Sample) -> "Bins":
         """Where values are cut, found once for fits on events and on parts of them; it takes as long as forty trees."""
@@ -121,8 +122,10 @@ class SoftmaxBooster:
         settings = self.settings(train if bins is None else bins.whole)
         matrix = self.dataset(train, settings) if bins is None else bins.of(train)
         losses: dict[str, dict[str, list[float]]] = {}
+        self._heard = None
         if validation is not None:
             validation.require_names(train.names)
+            self._heard = _Heard(validation, self.stopping_loss(validation))
             valid_sets.append(
                 self.dataset(validation, settings, reference=matrix) if bins is None else bins.of(validation)
             )
@@ -136,7 +139,7 @@ class SoftmaxBooster:
             num_boost_round=self.rounds,
             valid_sets=valid_sets,
             valid_names=["validation"] * len(valid_sets),
-            feval=None if validation is None else self.stopping_loss(validation),
+            feval=self._heard,
             callbacks=callbacks,
         )
         self.validation_losses = tuple(losses.get("validation", {}).get("winner_log_loss", ()))
@@ -184,8 +187,11 @@ class SoftmaxBooster:
         """
         booster = self._require_fit()
         sample.require_names(tuple(booster.feature_name()))
-        scores = booster.predict(sample.features, raw_score=True, num_threads=self.threads)
-        return group_log_softmax(np.asarray(scores, dtype=np.float64), sample.starts)
+        heard = None if self._heard is None else self._heard.scores(sample, self.trees)
+        if heard is None:
+            scores = booster.predict(sample.features, raw_score=True, num_threads=self.threads)
+            heard = np.asarray(scores, dtype=np.float64)
+        return group_log_softmax(heard, sample.starts)
 
     def importance(self) -> dict[str, float]:
         """Return each feature's share of the total gain, largest first; needs a fitted model."""
@@ -268,6 +274,31 @@ class SoftmaxBooster:
                 do="Call `fit` with training events, or `from_text` with a stored model.",
             )
         return self._booster
+
+
+class _Heard:
+    """LightGBM's callback that judges what growing trees say of events, and keeps what they said when they were best.
+
+    Args:
+        sample: The events.
+        loss: LightGBM's callback that judges.
+    """
+
+    def __init__(self, sample: Sample, loss: Callable[[Floats, object], tuple[str, float, bool]]) -> None:
+        self._sample, self._loss = sample, loss
+        self._rounds, self._best, self._least = 0, 0, np.inf
+        self._scores: Floats | None = None
+
+    def __call__(self, scores: Floats, dataset: object) -> tuple[str, float, bool]:
+        told = self._loss(scores, dataset)
+        self._rounds += 1
+        if told[1] < self._least:
+            self._best, self._least, self._scores = self._rounds, told[1], scores.copy()
+        return told
+
+    def scores(self, sample: Sample, trees: int) -> Floats | None:
+        """What so many trees say of these events, the bits of a prediction; None where it was not kept."""
+        return self._scores if sample is self._sample and trees == self._best else None
 
 
 class Bins:
