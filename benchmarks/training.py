@@ -2,7 +2,7 @@
 
 Each measurement is a process of its own. The features are those of `features.py`, computed and stored first. The bare
 rival is given the arrays, LightGBM's own data sets and our objective, and grows the same trees: what the training takes
-longer is reading, checking, cutting, calibrating, judging and registering.
+longer is reading, checking, cutting, calibrating, judging and registering. LightGBM is imported before either begins.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from morningline.training.dataset import Dataset, Source, make_dataset
 from morningline.training.grouped import group_log_softmax
 from morningline.training.models import win_model
 from morningline.training.models.boosting import SoftmaxBooster, softmax_derivatives
+from morningline.training.models.growing import library
 from morningline.training.models.last_days import tuning_parts
 from morningline.training.models.learner import Fitting
 from morningline.training.models.tree_parameters import TreeParameters
@@ -70,6 +71,7 @@ def main() -> None:
 
 def cycle(folder: Path) -> dict[str, Any]:
     """Read, check, cut, fit, judge and keep, as `morningline train` does; then predict with what was kept."""
+    library()
     told: dict[str, Any] = {}
     begun = time.perf_counter()
     features = [timed(told, "read", lambda: read(folder))]

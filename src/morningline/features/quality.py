@@ -102,10 +102,11 @@ def months_short_of(frame: pl.DataFrame, features: Sequence[Declared], least: fl
         `month`, `feature`, `share`, the worst first.
     """
     bounded = [f for f in features if f.low is not None or f.high is not None or f.nulls == "never"]
-    shares = frame.group_by(pl.col("day").dt.strftime("%Y-%m").alias("month")).agg(
+    shares = frame.group_by(pl.col("day").dt.month_start().alias("month")).agg(
         _is_declared(feature).mean().alias(feature.name) for feature in bounded
     )
-    found = shares.unpivot(index="month", variable_name="feature", value_name="share")
+    months = shares.with_columns(pl.col("month").dt.strftime("%Y-%m"))
+    found = months.unpivot(index="month", variable_name="feature", value_name="share")
     return found.filter(pl.col("share") < least).sort("share", "month", "feature")
 
 

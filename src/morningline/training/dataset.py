@@ -138,8 +138,8 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
     answers = within(answers, source)
     labels = labels_of(answers)
     joined = with_places(answers, features)
-    missing = pl.col(PLACE).is_null().any().over("event_id")
-    reason = pl.coalesce("excluded", pl.when(missing).then(pl.lit("no_features")))
+    lacking = pl.col("event_id").is_in(joined.filter(pl.col(PLACE).is_null())["event_id"].unique().implode())
+    reason = pl.coalesce("excluded", pl.when(lacking).then(pl.lit("no_features")))
     marked = joined.with_columns(reason.alias("excluded"))
     left_out = marked.filter(pl.col("excluded").is_not_null()).unique("event_id", keep="first", maintain_order=True)
     rows = marked.filter(pl.col("excluded").is_null()).sort("day", "event_id", "entrant_id")
@@ -149,12 +149,13 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
             do="Run `morningline features compute` after importing results and prices.",
         )
     sample = sample_of(rows, names, table_at_places(features, names, rows))
+    entrants = rows["entrant_id"].to_list()
     return Dataset(
         sample=sample,
-        entrants=rows["entrant_id"].to_list(),
+        entrants=entrants,
         excluded=dict(left_out.select("event_id", "excluded").iter_rows()),
         excluded_days={event: day.toordinal() for event, day in left_out.select("event_id", "day").iter_rows()},
-        fingerprint=fingerprint(sample, rows["entrant_id"].to_list()),
+        fingerprint=fingerprint(sample, entrants),
         source=source,
         labels=labels(),
     )

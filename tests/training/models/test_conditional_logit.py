@@ -31,7 +31,8 @@ def twisted(features):
 
 @pytest.mark.parametrize("events_at_once", [7, 1000])
 def test_gradient_and_hessian_equal_finite_differences(events_at_once, monkeypatch):
-    monkeypatch.setattr("morningline.training.models.likelihood._EVENTS_AT_ONCE", events_at_once)
+    monkeypatch.setattr("morningline.training.models.likelihood._FEWEST_EVENTS", 1)
+    monkeypatch.setattr("morningline.training.models.likelihood._EVENT_COLUMNS", 3 * events_at_once)
     sample = draw_sample(1, 40, [0.5, -0.3, 0.0])
     likelihood = Likelihood(sample.features, sample.starts, sample.won, l2=2.5)
     weights = np.array([0.4, 0.1, -0.8])

@@ -17,8 +17,8 @@ _MOST_ITERATIONS = 100
 # sample (Boyd & Vandenberghe 2004, "Convex Optimization", section 9.5.1).
 _GAIN_NOT_WORTH_A_STEP = 1e-9
 # Blocks of events keep the weighted copy of X in the cache and the memory bounded: 110,000 rows of 120
-# columns took about a third of the time that one block takes.
-_EVENTS_AT_ONCE = 128
+# columns took about a third of the time that one block takes. Of few columns more events fit.
+_FEWEST_EVENTS, _EVENT_COLUMNS = 128, 128 * 120
 # A winner's loss below this, on average, means that the values tell the winner.
 _LOSS_OF_A_KNOWN_WINNER = 1e-6
 
@@ -71,8 +71,9 @@ class Likelihood:
 
         Without the mean the probabilities are the same and the rounding errors of the Hessian smaller.
         """
-        for first in range(0, len(self.starts) - 1, _EVENTS_AT_ONCE):
-            bounds = self.starts[first : first + _EVENTS_AT_ONCE + 1]
+        at_once = max(_FEWEST_EVENTS, _EVENT_COLUMNS // max(self.X.shape[1], 1))
+        for first in range(0, len(self.starts) - 1, at_once):
+            bounds = self.starts[first : first + at_once + 1]
             rows, starts = slice(bounds[0], bounds[-1]), bounds - bounds[0]
             block = self.X[rows].astype(np.float64)
             means = group_sums(block, starts) / np.diff(starts)[:, None]
