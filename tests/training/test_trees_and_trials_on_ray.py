@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -285,6 +287,27 @@ def test_a_cluster_that_loses_every_worker_is_named_and_the_study_goes_on_later(
 def test_an_error_of_ours_is_raised_here_as_it_was_there(there, database, tmp_path):
     with pytest.raises(DataError, match="No finite weights"):
         tune(database, replace(asked(Hopeless(tmp_path / "word")), judges=partial(RayJudges, there)))
+
+
+LEAVING = """
+import sys, time
+from morningline.training.on_ray import ray_cluster
+with ray_cluster(sys.argv[1]) as there:
+    there.ray.remote(num_cpus=2)(lambda: time.sleep(600)).remote()
+    while there.ray.available_resources()["CPU"] > 2:
+        time.sleep(0.05)
+"""
+
+
+@pytest.mark.proof
+def test_what_nobody_waits_for_any_more_ends_with_who_asked_for_it(cluster, there):
+    """A trial is not cancelled: it ends because its training leaves the cluster."""
+    lonely = cluster.add_node(**{**NODE, "num_cpus": 2})
+    wait_until(lambda: there.room() == 4)
+    before = there.ray.available_resources()["CPU"]
+    subprocess.run([sys.executable, "-c", LEAVING, cluster.address], check=True, timeout=60)
+    wait_until(lambda: there.ray.available_resources()["CPU"] == before)
+    lose(cluster, lonely)
 
 
 def test_a_node_with_other_code_is_refused(cluster, there, monkeypatch):

@@ -12,7 +12,7 @@ from morningline.training.on_ray import POLL_SECONDS, code
 from morningline.training.tuning.tuning import fold_loss, folds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from morningline.training.tuning.tuning import Question
 
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 class RayJudges:
     """The machines of a cluster as judges of one question, whose events are shipped once.
 
-    A task whose worker or node dies is done again. No machine needs the database or the workspace.
+    A task whose worker or node dies is done again. No machine needs the database or the workspace. Tasks that nobody
+    waits for any more end with the connection to the cluster, which a training that fails or is cancelled leaves at
+    once. They are not cancelled: where a task just ends, that aborts this process (Ray 2.60, "Tried to complete task
+    that was not pending").
 
     Args:
         cluster: The cluster.
@@ -51,11 +54,6 @@ class RayJudges:
         """What came of it; a task that was lost too often is a `ClusterError`."""
         found: tuple[float, int] = self._cluster.result(ticket)
         return found
-
-    def drop(self, tickets: Iterable[Any]) -> None:
-        """End the tasks."""
-        for ticket in tickets:
-            self._cluster.ray.cancel(ticket, force=True)
 
 
 def _judge(theirs: str, question: Question, chosen: dict[str, float], fold: int) -> tuple[float, int]:

@@ -46,7 +46,7 @@ class Bench:
     def __init__(self, room: int, loss=bowl) -> None:
         self.places, self.loss = room, loss
         self.open: dict[int, tuple[dict[str, float], int]] = {}
-        self.most, self.cases, self.dropped = 0, 0, []
+        self.most, self.cases = 0, 0
 
     def room(self) -> int:
         return self.places
@@ -63,9 +63,6 @@ class Bench:
 
     def verdict(self, ticket):
         return self.loss(*self.open.pop(ticket)) * 10, 10
-
-    def drop(self, tickets):
-        self.dropped += tickets
 
 
 def search(study: Study, bench: Bench, trials: int, told=lambda _ended: None, seconds=None) -> None:
@@ -112,7 +109,7 @@ def test_when_the_judges_are_gone_no_trial_is_lost(studies):
         search(study, bench, 9)
     # They wait to be tried again at once, not until their worker is missed.
     under_way = {t.number: t.parameters for t in study.trials() if t.state == "running" and t.begun_at is None}
-    assert len(under_way) == len(bench.dropped) == 3
+    assert len(under_way) == 3
     search(study, Bench(3), 9)
     ended = {t.number: t for t in study.trials()}
     assert len(ended) == 9
@@ -168,7 +165,6 @@ def test_a_default_is_judged_on_all_folds_at_once_with_the_bits_of_one_after_ano
 
     with pytest.raises(KeyboardInterrupt):
         judged(bench, {}, 3, cancelled)
-    assert len(bench.dropped) == 3
 
 
 def test_tuning_by_judges_finds_what_tuning_here_finds(database):

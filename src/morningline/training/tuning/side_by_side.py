@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from morningline.kit.errors import ClusterError, MorninglineError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from morningline.training.tuning.study import Begun, Study
 
@@ -34,9 +34,6 @@ class Judges(Protocol):
             DataError: The events cannot be learnt from with these parameters.
         """
 
-    def drop(self, tickets: Iterable[Any]) -> None:
-        """Take cases back."""
-
 
 @dataclass
 class _Case:
@@ -60,18 +57,14 @@ def judged(judges: Judges, chosen: dict[str, float], folds: int, waiting: Callab
         judges: By whom.
         chosen: The parameters.
         folds: On how many folds.
-        waiting: Is called now and then; what it raises takes the cases back.
+        waiting: Is called now and then; what it raises ends the waiting.
     """
     tickets = {judges.begin(chosen, fold): fold for fold in range(folds)}
     found: dict[int, tuple[float, int]] = {}
-    try:
-        while len(found) < folds:
-            open_ones = [ticket for ticket, fold in tickets.items() if fold not in found]
-            found |= {tickets[ticket]: judges.verdict(ticket) for ticket in judges.decided(open_ones)}
-            waiting()
-    except BaseException:
-        judges.drop(tickets)
-        raise
+    while len(found) < folds:
+        open_ones = [ticket for ticket, fold in tickets.items() if fold not in found]
+        found |= {tickets[ticket]: judges.verdict(ticket) for ticket in judges.decided(open_ones)}
+        waiting()
     total, count = 0.0, 0
     # In the order of the folds, so that the sum has the bits that it has in one process.
     for _, (loss, events) in sorted(found.items()):
@@ -110,7 +103,6 @@ class SideBySide:
                     self._study.wait()
                 self._hear()
         except BaseException:
-            self._judges.drop(self._cases)
             for case in self._cases.values():
                 self._study.put_back(case.trial)
             raise
