@@ -7,7 +7,7 @@ from itertools import pairwise
 from xml.etree import ElementTree as ET
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from morningline.monitoring.charts import (
@@ -33,6 +33,7 @@ shares = st.floats(min_value=0, max_value=1)
 
 
 @given(numbers, numbers, st.integers(1, 12))
+@example(8e-173, -1e-05, 2)
 def test_ticks_cover_the_range_and_rise(one, other, count):
     ticks = nice_ticks(one, other, count)
     tolerance = 1e-9 * max(1, abs(one), abs(other))

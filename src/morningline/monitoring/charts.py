@@ -149,7 +149,8 @@ def nice_ticks(low: float, high: float, count: int = 5) -> tuple[float, ...]:
     raw = span / max(count, 1)
     power = 10.0 ** math.floor(math.log10(raw))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))
-    first, last = math.floor(low / step), math.ceil(high / step)
+    # An end that misses a tick by rounding lies on it.
+    first, last = math.floor(low / step + 1e-10), math.ceil(high / step - 1e-10)
     digits = max(0, 2 - math.floor(math.log10(step)))
     return tuple(round(k * step, digits) for k in range(first, max(last, first + 1) + 1))
 
