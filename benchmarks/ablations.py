@@ -24,6 +24,7 @@ import numpy as np
 from morningline.domains.racing.features import FAMILIES, FEATURES
 from morningline.features.definitions import Expression, WithinEvent
 from morningline.features.engine import compute
+from morningline.features.matrix import FeatureMatrix
 from morningline.features.planning import roots
 from morningline.kit.workspace import Workspace
 from morningline.training.backtest import run_backtest
@@ -95,7 +96,7 @@ def real_dataset() -> Dataset:
     source = Source(
         task=task.name, feature_version=FEATURES.version, delta_version=0, first=None, last=TEST.test_to, gate=None
     )
-    return make_dataset(features, FEATURES.names, answers, source)
+    return make_dataset(FeatureMatrix.of(features, FEATURES.names), answers, source)
 
 
 def columns_of(family: str) -> set[str]:

@@ -29,6 +29,7 @@ import polars as pl
 from morningline.domains.racing.features import FEATURES
 from morningline.domains.racing.finishes import ORDER_POOLS, finishes, paid
 from morningline.features.engine import compute
+from morningline.features.matrix import FeatureMatrix
 from morningline.kit.workspace import Workspace
 from morningline.training.dataset import Dataset, Source, make_dataset
 from morningline.training.evaluation.comparison import clustered_interval
@@ -198,13 +199,13 @@ def real_races(*, with_features: bool) -> Races:
     features = identity if events is None else compute(events, FEATURES.steps)
     source = Source(task=task.name, feature_version=FEATURES.version, delta_version=0, first=None, last=None, gate=None)
     names = FEATURES.names if events else ()
-    return races_of(make_dataset(features, names, answers, source), finished, dividends)
+    return races_of(make_dataset(FeatureMatrix.of(features, names), answers, source), finished, dividends)
 
 
 def races_of(dataset: Dataset, finished: pl.DataFrame, dividends: dict[str, pl.DataFrame]) -> Races:
     sample = dataset.sample
     events = np.array(sample.event_ids, dtype=object)[sample.group_of_rows()].tolist()
-    identity = pl.DataFrame({"event_id": events, "entrant_id": list(dataset.entrants)})
+    identity = pl.DataFrame({"event_id": events, "entrant_id": dataset.entrants})
     rows = identity.join(finished, on=["event_id", "entrant_id"], how="left", maintain_order="left")
     return Races(
         sample,

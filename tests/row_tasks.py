@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from morningline.features.matrix import FeatureMatrix
 from morningline.training.dataset import Source
 from morningline.training.judging import judging_of
 from morningline.training.models.learner import Fitting, chosen_parameters, learner_of
@@ -67,7 +68,7 @@ def source(task: Task) -> Source:
 
 def dataset(task: Task, rows: Observations, answers: pl.DataFrame | None = None) -> RowDataset:
     known = answers if answers is not None else (sales if task.kind == "binary" else amounts)(rows)
-    return make_row_dataset(task, features_of(rows), rows.names, known, source(task))
+    return make_row_dataset(task, FeatureMatrix.of(features_of(rows), rows.names), known, source(task))
 
 
 def backtest(

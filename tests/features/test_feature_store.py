@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
 from chance_events import chance_events, differing
+from morningline.features import monthly_table
 from morningline.features.definitions import Expression, History, WithinEvent
 from morningline.features.engine import compute_all
 from morningline.features.feature_set import FeatureSet
+from morningline.features.matrix import FeatureMatrix
 from morningline.features.monthly_table import ConflictError
 from morningline.features.state import ORDER
 from morningline.features.store import FeatureStore, content_hash, in_order
@@ -102,6 +106,42 @@ def test_rows_stand_in_the_order_of_day_event_and_entrant_however_they_came(stor
     assert differing(store.read(), written.drop("computation")) == []
     assert store.past(0).collect()["score"].to_list() == [1, 2, 3]
     assert in_order(written[[4, 3, 2, 1, 0]]).equals(written)
+
+
+@pytest.mark.parametrize("part_bytes", [1, 2500, 1 << 25])
+def test_a_matrix_is_what_is_read_however_many_parts_it_is_read_in(store, monkeypatch, part_bytes):
+    monkeypatch.setattr(monthly_table, "PART_BYTES", part_bytes)
+    months = [frame(n, None, -n, day=date(2024, n, 27)) for n in range(1, 6)]
+    put(store, pl.concat(months).sample(fraction=1, shuffle=True, seed=3))
+    periods = [
+        (None, None),
+        (date(2024, 2, 28), date(2024, 4, 27)),
+        (date(2024, 5, 28), None),
+        (date(2025, 1, 1), None),
+    ]
+    for first, last in periods:
+        for names in (SET.names, ["rank", "mean"], []):
+            read = store.read(names=names, first=first, last=last)
+            matrix = store.read_matrix(names=names, first=first, last=last)
+            assert matrix.names == tuple(names)
+            assert matrix.values.dtype == np.float32
+            assert matrix.values.shape == (read.height, len(names))
+            assert matrix.rows.equals(read.select("day", "event_id", "entrant_id"))
+            np.testing.assert_array_equal(matrix.values, FeatureMatrix.of(read, names).values)
+
+
+def test_a_month_in_several_files_is_read_in_order_all_the_same(store):
+    from deltalake import write_deltalake
+
+    days = [FEBRUARY - timedelta(days=2 * n) for n in range(6)]
+    put(store, frame(0, 1, day=days[0]))
+    for n, day in enumerate(days[1:], 1):
+        more = frame(n, n + 1, day=day).with_columns(month=pl.lit("2024-02"))
+        write_deltalake(store.table.path, more, mode="append", partition_by=["month"])
+    assert len(list(store_files(store))) > len(days)
+    for found in (store.read(), store.read_matrix().rows):
+        assert found["day"].to_list() == sorted(days * 2)
+    assert store.read_matrix(names=["half"]).values[::2, 0].tolist() == [5, 4, 3, 2, 1, 0]
 
 
 @given(chance_events())
@@ -250,9 +290,9 @@ def test_vacuum_spares_what_is_kept_and_the_newest_and_says_what_became_of_the_r
     assert not orphan.exists()
     assert [store.read(version)["half"][0] for version in (1, 3)] == [1, 3]
     assert store.past(store.state().history).collect()["score"].to_list() == [3.0]
-    for version in (0, 2):
+    for version, read in product((0, 2), (store.read, store.read_matrix)):
         with pytest.raises(NotFoundError, match=f"Delta version {version} were removed") as error:
-            store.read(version)
+            read(version)
         assert "a model points to" in error.value.do
     # What comes after stands on what is left.
     put(store, frame(8, 9))
@@ -267,7 +307,7 @@ def store_files(store: FeatureStore):
 
 def test_before_anything_was_computed_reading_says_what_to_run(store):
     assert not store.exists()
-    for act in (store.read, store.version, store.state):
+    for act in (store.read, store.read_matrix, store.version, store.state):
         with pytest.raises(DataError, match="morningline features compute"):
             act()
 

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
+import struct
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import product
 
 import polars as pl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from morningline.features.quality import IN_BOUNDS, ROW_AN_ENTRANT, count_features, partition_quality
+from morningline.features import quality
+from morningline.features.matrix import FeatureMatrix
+from morningline.features.quality import (
+    IN_BOUNDS,
+    ROW_AN_ENTRANT,
+    count_features,
+    months_short_of,
+    partition_quality,
+)
 
 
 @dataclass(frozen=True)
@@ -116,6 +127,33 @@ def test_a_month_is_judged_by_the_months_before_it() -> None:
 def test_an_empty_part_has_no_score() -> None:
     found = partition_quality(month().clear(), FEATURES)
     assert (found.rows, found.score, found.days.height) == (0, None, 0)
+
+
+SINGLE = st.floats(width=32, allow_nan=False)
+
+
+@given(st.lists(st.tuples(st.integers(0, 70), st.none() | st.sampled_from([0.0, 0.1, 0.25]) | SINGLE)), st.floats(0, 1))
+def test_months_fall_short_as_plain_python_counts_them(values: list[tuple[int, float | None]], least: float) -> None:
+    values = sorted(values, key=lambda row: row[0])
+    columns = {feature.name: [value for _, value in values] for feature in FEATURES}
+    frame = pl.DataFrame(columns, schema=dict.fromkeys(columns, pl.Float32))
+    days = [FIRST + timedelta(days=day) for day, _ in values]
+    matrix = FeatureMatrix.of(frame.with_columns(pl.Series("day", days, pl.Date)), list(columns))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quality, "ROWS_AT_ONCE", 4)
+        found = months_short_of(matrix, FEATURES, least)
+    tenth = struct.unpack("f", struct.pack("f", 0.1))[0]
+    declared = {
+        "share": lambda value: value is None or 0 <= value <= tenth,
+        "count": lambda value: value is not None and 0 <= value < math.inf,
+        "figure": lambda value: value is None or math.isfinite(value),
+    }
+    shares = {}
+    for name, month in product(declared, sorted({f"{day:%Y-%m}" for day in days})):
+        mine = [value for value, day in zip(frame[name], days, strict=True) if f"{day:%Y-%m}" == month]
+        shares[month, name] = sum(map(declared[name], mine)) / len(mine)
+    wanted = sorted((share, month, name) for (month, name), share in shares.items() if share < least)
+    assert found.select("share", "month", "feature").rows() == wanted
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.one_of(st.none(), st.floats(-1, 1, width=32)))))

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from morningline.features.matrix import FeatureMatrix
 from morningline.training import dataset as dataset_module
-from morningline.training.dataset import Source, make_dataset, table_of
+from morningline.training.dataset import Source, make_dataset
 
 SOURCE = Source(task="t", feature_version="v", delta_version=0, first=None, last=None, gate=None)
 NAMES = ["place", "double"]
@@ -42,7 +43,7 @@ def test_each_entrant_has_its_own_features(ordered, events, seed, void, bare):
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(dataset_module, "ROWS_AT_ONCE", 3)
-        dataset = make_dataset(features, NAMES, answers, SOURCE)
+        dataset = make_dataset(FeatureMatrix.of(features, NAMES), answers, SOURCE)
 
     assert dataset.excluded == {f"e{void:03}": "void"} | ({f"e{bare:03}": "no_features"} if bare != void else {})
     sample = dataset.sample
@@ -60,7 +61,7 @@ def test_each_entrant_has_its_own_features(ordered, events, seed, void, bare):
 @pytest.mark.parametrize("names", [["a"], ["b", "a"]])
 def test_a_missing_value_is_nan_and_zero_is_not_missing(dtype, names):
     features = pl.DataFrame({"a": [1, None, 0], "b": [None, None, 4]}, schema={"a": dtype, "b": dtype})
-    table = table_of(features, names)
+    table = FeatureMatrix.of(features, names).values
     assert table.dtype == (np.float32 if dtype == pl.Float32 else np.float64)
     told = {"a": [1.0, np.nan, 0.0], "b": [np.nan, np.nan, 4.0]}
     np.testing.assert_array_equal(table, np.column_stack([told[name] for name in names]))

@@ -22,6 +22,9 @@ STATE = "morningline.state"
 
 Compression: TypeAlias = Literal["ZSTD", "LZ4_RAW"]
 
+PART_BYTES = 32 << 20
+"""So large, as files, is what is read at once where a table is read in parts."""
+
 CONFIGURATION = {
     # A model pins a version for as long as it is kept, so the log is never cut; files go by `vacuum` alone.
     "delta.logRetentionDuration": "interval 36500 days",
@@ -185,16 +188,18 @@ class MonthlyTable:
             last: Last day.
         """
         table = self._opened(version)
-        added = pl.DataFrame(table.get_add_actions(flatten=True)).select(month="partition.month", path="path")
-        months = added.sort("month", "path").filter(
-            pl.col("month").is_between(pl.lit(f"{first or ''}"[:7]), pl.lit(f"{last or '9999-12'}"[:7]))
-        )
-        if months.is_empty():
-            return pl.scan_delta(table).drop("month").clear()
-        rows = pl.scan_parquet([f"{table.table_uri.rstrip('/')}/{path}" for path in months["path"]])
-        return rows.filter(pl.lit(value=True) if first is None else pl.col("day") >= first).filter(
-            pl.lit(value=True) if last is None else pl.col("day") <= last
-        )
+        return _rows(table, _files(table, first, last), first, last)
+
+    def scan_parts(
+        self, version: int | None = None, first: date | None = None, last: date | None = None
+    ) -> list[pl.LazyFrame]:
+        """The same in parts that follow each other, each of whole months; at least one."""
+        table = self._opened(version)
+        files = _files(table, first, last)
+        sizes = files.group_by("month", maintain_order=True).agg(pl.col("size").sum())
+        numbered = sizes.select("month", part=(pl.col("size").cum_sum() - 1) // PART_BYTES)
+        parts = files.join(numbered, on="month", maintain_order="left").partition_by("part", maintain_order=True)
+        return [_rows(table, part, first, last) for part in parts or [files]]
 
     def vacuum(self, keep: Sequence[int], retention_hours: int, *, dry_run: bool) -> list[str]:
         """Remove files that no version of those to keep, and none younger than the retention, needs.
@@ -257,6 +262,24 @@ def _written(schema: pl.Schema, compression: Compression) -> WriterProperties:
         compression=compression,
         default_column_properties=ColumnProperties(dictionary_enabled=False),
         column_properties=dict.fromkeys(texts, ColumnProperties(dictionary_enabled=True)),
+    )
+
+
+def _files(table: DeltaTable, first: date | None, last: date | None) -> pl.DataFrame:
+    """The files that can hold rows of a period, by month: `month`, `path` and `size` in bytes."""
+    added = pl.DataFrame(table.get_add_actions(flatten=True))
+    files = added.select(month="partition.month", path="path", size="size_bytes")
+    period = pl.lit(f"{first or ''}"[:7]), pl.lit(f"{last or '9999-12'}"[:7])
+    return files.filter(pl.col("month").is_between(*period)).sort("month", "path")
+
+
+def _rows(table: DeltaTable, files: pl.DataFrame, first: date | None, last: date | None) -> pl.LazyFrame:
+    """The rows of a period in some files."""
+    if files.is_empty():
+        return pl.scan_delta(table).drop("month").clear()
+    rows = pl.scan_parquet([f"{table.table_uri.rstrip('/')}/{path}" for path in files["path"]])
+    return rows.filter(pl.lit(value=True) if first is None else pl.col("day") >= first).filter(
+        pl.lit(value=True) if last is None else pl.col("day") <= last
     )
 
 

@@ -6,8 +6,10 @@ The scores are made as those of facts are: what a feature usually has is the sta
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
+import numpy as np
 import polars as pl
 
 from morningline.facts.quality_measures import MEASURE, PARTS
@@ -17,7 +19,11 @@ from morningline.features.state import IDENTITY
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from morningline.features.matrix import FeatureMatrix
+
 IN_BOUNDS = "{} within what it declares"
+ROWS_AT_ONCE = 1024
+"""So many rows are judged at once: what is said of them stays in the processor's cache."""
 ROW_AN_ENTRANT = "rows are one an entrant"
 
 
@@ -90,24 +96,38 @@ def partition_quality(
     return PartitionQuality(rows=frame.height, **means, score=score, days=days, counts=counts)
 
 
-def months_short_of(frame: pl.DataFrame, features: Sequence[Declared], least: float) -> pl.DataFrame:
+def months_short_of(matrix: FeatureMatrix, features: Sequence[Declared], least: float) -> pl.DataFrame:
     """Months in which too few values of a feature are what it declares: what no model should be trained on.
 
     Args:
-        frame: `day` and the features.
-        features: The definitions of these features.
+        matrix: The features, in the order of days.
+        features: The definitions of its columns, in their order.
         least: The least share of values.
 
     Returns:
         `month`, `feature`, `share`, the worst first.
     """
-    bounded = [f for f in features if f.low is not None or f.high is not None or f.nulls == "never"]
-    shares = frame.group_by(pl.col("day").dt.month_start().alias("month")).agg(
-        _is_declared(feature).mean().alias(feature.name) for feature in bounded
-    )
-    months = shares.with_columns(pl.col("month").dt.strftime("%Y-%m"))
-    found = months.unpivot(index="month", variable_name="feature", value_name="share")
-    return found.filter(pl.col("share") < least).sort("share", "month", "feature")
+    bounds = [(-np.inf if f.low is None else f.low, np.inf if f.high is None else f.high) for f in features]
+    most = np.finfo(matrix.values.dtype).max
+    # A bound is rounded as the values were, so that a share of exactly 0.1 is not above 0.1; infinity is no value.
+    low, high = np.clip(np.array(bounds).reshape(-1, 2).T, -most, most).astype(matrix.values.dtype)
+    may_lack = np.array([f.nulls != "never" for f in features])
+    month = matrix.rows["day"].dt.month_start()
+    starts = np.append(np.flatnonzero(month.ne_missing(month.shift()).to_numpy()), matrix.rows.height).tolist()
+    sound = np.zeros((len(starts) - 1, len(features)))
+    for one, (begin, end) in enumerate(pairwise(starts)):
+        for row in range(begin, end, ROWS_AT_ONCE):
+            values = matrix.values[row : min(row + ROWS_AT_ONCE, end)]
+            declared = (values >= low) & (values <= high) | np.isnan(values) & may_lack
+            sound[one] += declared.sum(axis=0)
+    shares = sound / np.diff(starts)[:, None]
+    months, short = np.nonzero(shares < least)
+    found = {
+        "month": month.gather(starts[:-1]).dt.strftime("%Y-%m")[months],
+        "feature": pl.Series([features[one].name for one in short.tolist()], dtype=pl.String),
+        "share": shares[months, short],
+    }
+    return pl.DataFrame(found).sort("share", "month", "feature")
 
 
 def count_features(frame: pl.DataFrame, features: Sequence[Declared]) -> pl.DataFrame:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import date
-from itertools import compress
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -205,12 +204,11 @@ def _told(
 def _outcomes(
     sample: Sample, probabilities: dict[str, Floats], dataset: Dataset, mask: Flags, part: str
 ) -> pl.DataFrame:
-    rows = np.repeat(mask, dataset.sample.sizes)
-    entrants = list(compress(dataset.entrants, rows.tolist()))
+    entrants = dataset.entrants.filter(pl.Series(np.repeat(mask, dataset.sample.sizes)))
     return outcome_rows(sample, probabilities, entrants).with_columns(pl.lit(part).alias("part"))
 
 
-def outcome_rows(sample: Sample, probabilities: dict[str, Any], entrants: Sequence[str]) -> pl.DataFrame:
+def outcome_rows(sample: Sample, probabilities: dict[str, Any], entrants: pl.Series) -> pl.DataFrame:
     """One row an entrant: `event_id`, `entrant_id`, `day`, `won`, and each model's probability.
 
     Args:
@@ -223,7 +221,7 @@ def outcome_rows(sample: Sample, probabilities: dict[str, Any], entrants: Sequen
     return pl.DataFrame(
         {
             "event_id": pl.Series(sample.event_ids, dtype=pl.String)[event],
-            "entrant_id": list(entrants),
+            "entrant_id": entrants,
             "day": days[event],
             "won": sample.won,
             **probabilities,

@@ -13,6 +13,7 @@ import msgspec
 import numpy as np
 import polars as pl
 
+from morningline.features.matrix import table_of
 from morningline.features.store import content_hash
 from morningline.kit.errors import DataError
 from morningline.training.sample import Sample
@@ -20,6 +21,7 @@ from morningline.training.sample import Sample
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from morningline.features.matrix import FeatureMatrix
     from morningline.training.grouped import Floats, Integers, Singles
 
 IDENTITY = ["event_id", "entrant_id"]
@@ -86,11 +88,11 @@ class Dataset(Gathered):
 
     Attributes:
         sample: The events in the order of day and id; rows in the order of entrant.
-        entrants: Entrant of each row of the sample.
+        entrants: Entrant of each row of the sample, as texts.
     """
 
     sample: Sample
-    entrants: Sequence[str]
+    entrants: pl.Series
 
     @property
     def days(self) -> Integers:
@@ -119,12 +121,11 @@ def within(answers: pl.DataFrame, source: Source) -> pl.DataFrame:
     return answers.filter((pl.col("day") >= first) & (pl.col("day") <= last))
 
 
-def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataFrame, source: Source) -> Dataset:
+def make_dataset(features: FeatureMatrix, answers: pl.DataFrame, source: Source) -> Dataset:
     """Join features and answers.
 
     Args:
-        features: `event_id`, `entrant_id`, `day` and the features.
-        names: The features a model sees, in their order.
+        features: What a model sees; given away, for its values are put in order where they stand.
         answers: What a task's `answers` gave; those outside the source's days are left out.
         source: Where the rows are from.
 
@@ -137,7 +138,7 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
     """
     answers = within(answers, source)
     labels = labels_of(answers)
-    joined = with_places(answers, features)
+    joined = with_places(answers, features.rows)
     lacking = pl.col("event_id").is_in(joined.filter(pl.col(PLACE).is_null())["event_id"].unique().implode())
     reason = pl.coalesce("excluded", pl.when(lacking).then(pl.lit("no_features")))
     marked = joined.with_columns(reason.alias("excluded"))
@@ -148,8 +149,8 @@ def make_dataset(features: pl.DataFrame, names: Sequence[str], answers: pl.DataF
             "No event has features, a result and a complete market.",
             do="Run `morningline features compute` after importing results and prices.",
         )
-    sample = sample_of(rows, names, table_at_places(features, names, rows))
-    entrants = rows["entrant_id"].to_list()
+    sample = sample_of(rows, features.names, in_order(features.values, places_of(rows)))
+    entrants = rows["entrant_id"]
     return Dataset(
         sample=sample,
         entrants=entrants,
@@ -169,15 +170,15 @@ def labels_of(answers: pl.DataFrame) -> Callable[[], str]:
     return hashed.result
 
 
-def with_places(answers: pl.DataFrame, features: pl.DataFrame) -> pl.DataFrame:
-    """The answers and, as `PLACE`, where each has its features; null where it has none."""
-    places = features.select(*IDENTITY).with_row_index(PLACE)
+def with_places(answers: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    """The answers and, as `PLACE`, which of the rows of features each has; null where it has none."""
+    places = rows.select(*IDENTITY).with_row_index(PLACE)
     return answers.join(places, on=IDENTITY, how="left", maintain_order="left")
 
 
-def table_at_places(features: pl.DataFrame, names: Sequence[str], rows: pl.DataFrame) -> Floats | Singles:
-    """The features of rows that have a `PLACE`: the wide table is put in order once."""
-    return in_order(table_of(features, names), rows[PLACE].cast(pl.Int64).to_numpy())
+def places_of(rows: pl.DataFrame) -> Integers:
+    """The `PLACE` of rows that all have one."""
+    return rows[PLACE].cast(pl.Int64).to_numpy()
 
 
 def unplayed_sample(features: pl.DataFrame, names: Sequence[str]) -> Sample:
@@ -192,23 +193,12 @@ def unplayed_sample(features: pl.DataFrame, names: Sequence[str]) -> Sample:
     return sample_of(rows, names, table_of(features, names))
 
 
-def fingerprint(sample: Sample, entrants: Sequence[str]) -> str:
+def fingerprint(sample: Sample, entrants: pl.Series) -> str:
     """SHA-256 over every bit of a sample, hexadecimal."""
-    digest = sha256("\x1f".join((*sample.names, *sample.event_ids, *entrants)).encode())
+    digest = sha256("\x1f".join((*sample.names, *sample.event_ids, entrants.str.join("\x1f").item())).encode())
     for part in (sample.features, sample.starts, sample.won, sample.odds, sample.days):
         digest.update(np.ascontiguousarray(part).data)
     return digest.hexdigest()
-
-
-def table_of(features: pl.DataFrame, names: Sequence[str]) -> Floats | Singles:
-    """Columns as a table of (rows, n_features), a missing value as NaN.
-
-    Stored features are in single precision; a table in double would take twice the memory and know no more.
-    """
-    precision = pl.Float32 if all(features.schema[name] == pl.Float32 for name in names) else pl.Float64
-    found = features.select(pl.col(names).cast(precision)).to_numpy(order="c")
-    # Without features there is no column to say how many rows there are, so the shape is given.
-    return found.reshape(features.height, len(names))
 
 
 def sample_of(rows: pl.DataFrame, names: Sequence[str] = (), table: Floats | Singles | None = None) -> Sample:

@@ -13,10 +13,11 @@ from morningline.training.dataset import (
     IDENTITY,
     PLACE,
     Gathered,
+    in_order,
     labels_of,
     local_days,
     ordinals,
-    table_at_places,
+    places_of,
     with_places,
     within,
 )
@@ -25,6 +26,7 @@ from morningline.training.observations import Observations
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from morningline.features.matrix import FeatureMatrix
     from morningline.training.dataset import Source
     from morningline.training.grouped import Flags, Floats, Integers, Singles
     from morningline.training.task import Task
@@ -77,15 +79,12 @@ class RowDataset(Gathered):
         )
 
 
-def make_row_dataset(
-    task: Task, features: pl.DataFrame, names: Sequence[str], answers: pl.DataFrame, source: Source
-) -> RowDataset:
+def make_row_dataset(task: Task, features: FeatureMatrix, answers: pl.DataFrame, source: Source) -> RowDataset:
     """Join features and answers, row by row.
 
     Args:
         task: Whose target and references.
-        features: `event_id`, `entrant_id`, `day` and the features.
-        names: The features a model sees, in their order.
+        features: What a model sees; given away, for its values are put in order where they stand.
         answers: What the task's `answers` gave; those outside the source's days are left out.
         source: Where the rows are from.
 
@@ -98,7 +97,7 @@ def make_row_dataset(
         InputError: A feature has the name of a column of the answers.
         DataError: No row is left.
     """
-    clash = sorted(set(names) & set(answers.columns))
+    clash = sorted(set(features.names) & set(answers.columns))
     if clash:
         raise InputError(
             f"{', '.join(clash)} is a feature and a column of the answers of {task.name}.",
@@ -107,7 +106,7 @@ def make_row_dataset(
         )
     answers = within(answers, source)
     labels = labels_of(answers)
-    joined = with_places(answers, features).sort("day", *IDENTITY)
+    joined = with_places(answers, features.rows).sort("day", *IDENTITY)
     missing = {
         task.target: "unknown_target",
         **{name: f"no_{name}" for name in task.references},
@@ -121,7 +120,7 @@ def make_row_dataset(
             f"No row of {task.name} has features and a known target.",
             do="Run `morningline features compute` after importing results.",
         )
-    found = observations_of(rows, names, table_at_places(features, names, rows), task.target)
+    found = observations_of(rows, features.names, in_order(features.values, places_of(rows)), task.target)
     return RowDataset(
         rows=found,
         events=rows["event_id"].to_list(),

@@ -17,13 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    import polars as pl
-
     from morningline.domains.contract import Domain
     from morningline.features.asking import Answerer
     from morningline.features.comparing import Difference
     from morningline.features.computing import Computation, ComputeReport
     from morningline.features.feature_set import FeatureSet
+    from morningline.features.matrix import FeatureMatrix
     from morningline.features.quality import PartitionQuality
     from morningline.features.set_catalog import CatalogRow
     from morningline.features.store import FeatureStore
@@ -262,7 +261,7 @@ def _engine(name: str, ray_address: str | None) -> Iterator[Answerer]:
         yield here
 
 
-def require_declared_values(stored: pl.DataFrame, features: FeatureSet, least: float) -> None:
+def require_declared_values(stored: FeatureMatrix, features: FeatureSet, least: float) -> None:
     """Refuse stored features that are not what their definitions declare.
 
     Raises:

@@ -53,10 +53,10 @@ def judged_later(program: Program, task: Task, model: RegisteredModel, first: da
         if store.features.version != model.feature_version:
             return None
         version = store.version()
-        features: pl.DataFrame = store.read(version, first=first, last=last)
+        features = store.read_matrix(version, first=first, last=last)
     except NotFoundError:
         return None
-    if features.is_empty():
+    if features.rows.is_empty():
         return None
     stale = stale_from(program, domain, store, until=last)
     if stale is not None and stale <= last:
@@ -75,7 +75,7 @@ def judged_later(program: Program, task: Task, model: RegisteredModel, first: da
         gate=None,
     )
     try:
-        dataset = judging.gather(task, features, store.features.names, answers, source)
+        dataset = judging.gather(task, features, answers, source)
     except DataError:
         return None
     fitted = model.load(program.workspace.root, threads=program.threads)

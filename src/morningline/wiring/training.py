@@ -306,7 +306,7 @@ def _dataset(
     period = request.train_from, _until(request)
     with program.database.connect(read_only=True) as connection:
         answers = task.answers(connection, as_of=utc_now())
-    features = store.read(version, first=period[0], last=period[1])
+    features = store.read_matrix(version, first=period[0], last=period[1])
     if not request.accept_quality:
         require_declared_values(features, store.features, program.settings.quality_train)
     source = Source(
@@ -317,7 +317,7 @@ def _dataset(
         last=period[1],
         gate=None if request.accept_quality else program.settings.quality_train,
     )
-    return judging_of(task.kind).gather(task, features, store.features.names, answers, source)
+    return judging_of(task.kind).gather(task, features, answers, source)
 
 
 def _register(

@@ -5,12 +5,17 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from morningline.features.matrix import FeatureMatrix
 from morningline.kit.errors import DataError, InputError
 from morningline.training.row_dataset import make_row_dataset
 from row_tasks import amounts, dataset, drawn, features_of, sales, source, task
 
 ROWS = drawn()
 AMOUNT, SALE = task("regression"), task("binary", references=("rumour",))
+
+
+def matrix(features: pl.DataFrame) -> FeatureMatrix:
+    return FeatureMatrix.of(features, ROWS.names)
 
 
 def test_an_unknown_target_is_left_out_and_counted_and_never_becomes_a_zero():
@@ -32,7 +37,7 @@ def test_each_row_left_out_has_one_reason_and_the_answers_own_goes_first():
         pl.when(pl.int_range(pl.len()) != 5).then("rumour").alias("rumour"),
     )
     features = features_of(ROWS).slice(0, ROWS.rows - 4)
-    found = make_row_dataset(SALE, features, ROWS.names, answers, source(SALE))
+    found = make_row_dataset(SALE, matrix(features), answers, source(SALE))
     assert found.excluded_between(0, 10**7) == {"no_features": 4, "no_rumour": 1, "withdrawn": 3}
     assert found.size == ROWS.rows - 8
     day = int(ROWS.days[0])
@@ -41,9 +46,9 @@ def test_each_row_left_out_has_one_reason_and_the_answers_own_goes_first():
 
 def test_rows_features_and_references_stay_together_in_whatever_order_they_come():
     features, answers = features_of(ROWS), sales(ROWS)
-    first = make_row_dataset(SALE, features, ROWS.names, answers, source(SALE))
+    first = make_row_dataset(SALE, matrix(features), answers, source(SALE))
     shuffled = features.sample(fraction=1.0, shuffle=True, seed=2), answers.sample(fraction=1.0, shuffle=True, seed=3)
-    again = make_row_dataset(SALE, shuffled[0], ROWS.names, shuffled[1], source(SALE))
+    again = make_row_dataset(SALE, matrix(shuffled[0]), shuffled[1], source(SALE))
     assert again.hash == first.hash
     assert again.references["rumour"].tolist() == first.references["rumour"].tolist()
     named = answers.join(features, on=["event_id", "entrant_id"]).sort("day", "event_id", "entrant_id")
@@ -63,7 +68,7 @@ def test_another_answer_is_another_dataset_even_where_its_row_is_left_out():
 def test_a_feature_with_the_name_of_an_answer_is_refused():
     features = features_of(ROWS).rename({"x0": "amount"})
     with pytest.raises(InputError, match="amount is a feature and a column of the answers"):
-        make_row_dataset(AMOUNT, features, ("amount", "x1"), amounts(ROWS), source(AMOUNT))
+        make_row_dataset(AMOUNT, FeatureMatrix.of(features, ("amount", "x1")), amounts(ROWS), source(AMOUNT))
 
 
 def test_a_dataset_without_a_known_target_is_refused():

@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import msgspec
+import polars as pl
 import pytest
 
 from morningline.kit.errors import IntegrityError, NotFoundError
@@ -34,7 +35,7 @@ def trained() -> tuple[Backtest, Dataset]:
     sample = draw_sample(4, 600, [0.8, -0.3], events_per_day=10)
     first = date.fromordinal(int(sample.days[0]))
     split = PeriodSplit(*(first + timedelta(days=days) for days in (30, 42, 59)))
-    entrants = [f"r{row}" for row in range(sample.rows)]
+    entrants = pl.Series([f"r{row}" for row in range(sample.rows)])
     source = Source(task=TASK, feature_version="v1", delta_version=3, first=None, last=split.test_to, gate=None)
     dataset = Dataset(
         sample=sample,

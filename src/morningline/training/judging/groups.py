@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from morningline.features.matrix import FeatureMatrix
     from morningline.training.backtest import Backtest
     from morningline.training.dataset import Dataset, Source
     from morningline.training.evaluation.comparison import Comparison
@@ -40,12 +41,10 @@ class GroupJudging:
     predicted = "market_free"
     against = "the market"
 
-    def gather(
-        self, task: Task, features: pl.DataFrame, names: Sequence[str], answers: pl.DataFrame, source: Source
-    ) -> Dataset:
+    def gather(self, task: Task, features: FeatureMatrix, answers: pl.DataFrame, source: Source) -> Dataset:
         """Join stored features and answers, whole events only."""
         del task
-        return make_dataset(features, names, answers, source)
+        return make_dataset(features, answers, source)
 
     def backtest(
         self,

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import msgspec
     import polars as pl
 
+    from morningline.features.matrix import FeatureMatrix
     from morningline.training.dataset import Dataset, Source
     from morningline.training.evaluation.comparison import Comparison
     from morningline.training.evaluation.row_comparison import LossComparison
@@ -56,7 +57,7 @@ class Judging(Protocol):
     def against(self) -> str: ...  # noqa: D102 - said above
 
     def gather(
-        self, task: Task, features: pl.DataFrame, names: Sequence[str], answers: pl.DataFrame, source: Source
+        self, task: Task, features: FeatureMatrix, answers: pl.DataFrame, source: Source
     ) -> Dataset | RowDataset:
         """Join stored features and answers.
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
+    from morningline.features.matrix import FeatureMatrix
     from morningline.training.dataset import Source
     from morningline.training.grouped import Flags, Floats
     from morningline.training.models.learner import Fitting
@@ -45,11 +46,9 @@ class RowJudging:
     predicted: str = MODEL
     against: str = "the baselines"
 
-    def gather(
-        self, task: Task, features: pl.DataFrame, names: Sequence[str], answers: pl.DataFrame, source: Source
-    ) -> RowDataset:
+    def gather(self, task: Task, features: FeatureMatrix, answers: pl.DataFrame, source: Source) -> RowDataset:
         """Join stored features and answers, row by row."""
-        return make_row_dataset(task, features, names, answers, source)
+        return make_row_dataset(task, features, answers, source)
 
     def backtest(
         self,
