@@ -1,9 +1,10 @@
 """A whole training on a synthetic history, beside a bare `lightgbm.train` on the same arrays in the same run.
 
 Each measurement is a process of its own. The features are those of `features.py`, computed and stored first. The bare
-rival is given the arrays, LightGBM's own data sets and our objective, and grows as many trees: what the training takes
-longer is reading, checking, cutting, predicting, calibrating, judging and registering; what it takes less is that both
-of its growings share one search for bins. LightGBM is imported before either begins.
+rival is given the arrays, LightGBM's own data sets and our objective, in NumPy and in one thread, and grows as many
+trees: what the training takes longer is reading, checking, cutting, predicting, calibrating, judging and registering;
+what it takes less is that its growings share one search for bins and differentiate on all threads. LightGBM is imported
+before either begins.
 """
 
 from __future__ import annotations
@@ -144,7 +145,7 @@ def rival(folder: Path, trees: int) -> dict[str, float]:
 
 
 def objective(sample: Sample) -> Callable[[Any, object], Any]:
-    """The same that our trees are fitted to."""
+    """What our trees are fitted to, bit by bit."""
     return lambda scores, _: softmax_derivatives(scores, sample.starts, sample.won)
 
 

@@ -3,10 +3,13 @@ import dataclasses
 import lightgbm
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy.optimize import approx_fprime
 
 from morningline.kit.errors import InputError, IntegrityError
 from morningline.training import ConditionalLogit, SoftmaxBooster, group_sums, score
+from morningline.training.models import boosting
 from morningline.training.models.boosting import softmax_derivatives
 from morningline.training.models.ranking_trees import RankingBooster
 from synthetic_events import draw_sample, true_probabilities
@@ -49,6 +52,22 @@ def test_gradient_and_curvature_equal_finite_differences(validation):
     gradient, curvature = softmax_derivatives(scores, sample.starts, sample.won)
     np.testing.assert_allclose(gradient, approx_fprime(scores, loss, 1e-7), atol=1e-5)
     np.testing.assert_allclose(curvature, np.diag(approx_fprime(scores, gradient_at, 1e-7)), atol=1e-5)
+
+
+@given(events=st.integers(1, 40), threads=st.integers(1, 3), rows=st.integers(1, 30), seed=st.integers(0, 9))
+def test_derivatives_of_parts_side_by_side_are_those_of_all_events_at_once(events, threads, rows, seed):
+    sample, losses = draw_sample(seed, events, WEIGHTS), []
+    scores = np.random.default_rng(seed).normal(size=sample.rows)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(boosting, "ROWS_AT_ONCE", rows)
+        booster = SoftmaxBooster(SMALL, threads=threads)
+        objective = booster.goal(sample, lambda *step: losses.append(step))["objective"]
+        first, second = objective(-scores, None)[0].copy(), objective(scores, None)
+    at_once = [softmax_derivatives(one, sample.starts, sample.won) for one in (-scores, scores)]
+    np.testing.assert_array_equal(first, np.float32(at_once[0][0]))
+    np.testing.assert_array_equal(second, np.float32(at_once[1]))
+    means = [-np.log(slopes[sample.winner_rows()] + 1).mean() for slopes, _ in at_once]
+    assert losses == [("training_loss", step, pytest.approx(mean)) for step, mean in enumerate(means)]
 
 
 def test_a_planted_signal_is_learnt_where_a_straight_line_fails(train, fitted):
