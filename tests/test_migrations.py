@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -156,3 +158,37 @@ def test_going_down_to_nothing_leaves_nothing(fresh_database: str):
     migrate.upgrade(database, folders)
     with database.connect() as connection:
         assert migrate.applied(connection) == migrate.heads(folders)
+
+
+HALF_LOADED = """
+import sys, threading, time
+from importlib.machinery import PathFinder
+from morningline.facts import migrate
+from morningline.kit.database import Database
+from morningline.wiring.program import migration_folders
+
+folders, half = migration_folders(), threading.Event()
+
+class Halting:
+    "Halts the import where SQLAlchemy knows of its mapper and has not loaded it."
+    def find_spec(self, name, path=None, target=None):
+        if name != "sqlalchemy.orm.interfaces":
+            return None
+        spec = PathFinder.find_spec(name, path)
+        load = spec.loader.exec_module
+        spec.loader.exec_module = lambda module: (half.set(), time.sleep(2), load(module))
+        return spec
+
+sys.meta_path.insert(0, Halting())
+threading.Thread(target=lambda: __import__("dbos"), daemon=True).start()
+assert half.wait(60)
+migrate.upgrade(Database(sys.argv[1]), folders)
+"""
+
+
+def test_a_new_database_is_brought_up_while_the_engine_is_half_loaded_beside(fresh_database: str) -> None:
+    # The first command of a user on a server loads the engine beside, and both use SQLAlchemy.
+    done = subprocess.run(
+        [sys.executable, "-c", HALF_LOADED, fresh_database], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")

@@ -66,6 +66,7 @@ def _run(database: Database, folders: Sequence[Path], direction: str, revision: 
     import alembic.util.exc
     import psycopg
     import sqlalchemy as sa
+    import sqlalchemy.orm  # Whole: where another thread has half of it loaded, SQLAlchemy asks that half and fails.
 
     config = _config(folders)
     engine = sa.create_engine("postgresql+psycopg://", creator=database.connect, poolclass=sa.NullPool)
