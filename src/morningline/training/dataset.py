@@ -149,7 +149,7 @@ def make_dataset(features: FeatureMatrix, answers: pl.DataFrame, source: Source)
             "No event has features, a result and a complete market.",
             do="Run `morningline features compute` after importing results and prices.",
         )
-    sample = sample_of(rows, features.names, in_order(features.values, places_of(rows)))
+    sample = sample_of(rows, features.names, table_at_places(features, rows))
     entrants = rows["entrant_id"]
     return Dataset(
         sample=sample,
@@ -176,9 +176,9 @@ def with_places(answers: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     return answers.join(places, on=IDENTITY, how="left", maintain_order="left")
 
 
-def places_of(rows: pl.DataFrame) -> Integers:
-    """The `PLACE` of rows that all have one."""
-    return rows[PLACE].cast(pl.Int64).to_numpy()
+def table_at_places(features: FeatureMatrix, rows: pl.DataFrame) -> Floats | Singles:
+    """The features of rows that have a `PLACE`."""
+    return in_order(features.values, rows[PLACE].cast(pl.Int64).to_numpy())
 
 
 def unplayed_sample(features: pl.DataFrame, names: Sequence[str]) -> Sample:

@@ -13,11 +13,10 @@ from morningline.training.dataset import (
     IDENTITY,
     PLACE,
     Gathered,
-    in_order,
     labels_of,
     local_days,
     ordinals,
-    places_of,
+    table_at_places,
     with_places,
     within,
 )
@@ -120,7 +119,7 @@ def make_row_dataset(task: Task, features: FeatureMatrix, answers: pl.DataFrame,
             f"No row of {task.name} has features and a known target.",
             do="Run `morningline features compute` after importing results.",
         )
-    found = observations_of(rows, features.names, in_order(features.values, places_of(rows)), task.target)
+    found = observations_of(rows, features.names, table_at_places(features, rows), task.target)
     return RowDataset(
         rows=found,
         events=rows["event_id"].to_list(),
